@@ -1,0 +1,158 @@
+"""`headway connector`: access to sources. Credentials come on standard input, never as arguments."""
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from headway_pipeline.cli.context import (
+    made_format_option,
+    opened,
+    ready_settings,
+    verbose_option,
+    workspace_option,
+)
+from headway_pipeline.cli.output import Column, format_option, say, show, show_made
+from headway_pipeline.model.errors import HeadwayError, InputError
+
+__all__ = ["command"]
+
+
+@click.group(name="connector")
+def command() -> None:
+    """Add, list, check and disable connectors to sources."""
+
+
+@command.command()
+@workspace_option
+@click.option("--type", "connector_type", required=True, metavar="SOURCE", help="Name of the source, e.g. gong.")
+@click.option("--name", help="Name of the connector; the source's name when left out.")
+@click.option("--base-url", help="API address, where it is not the source's default (Gong shows yours under API).")
+@click.option(
+    "--credentials",
+    "credentials_from",
+    required=True,
+    type=click.Choice(["-", "env"]),
+    help="`-`: a JSON object on standard input. `env`: read from the environment at each run.",
+)
+@made_format_option
+@verbose_option
+def add(
+    workspace_ref: str,
+    connector_type: str,
+    name: str | None,
+    base_url: str | None,
+    credentials_from: str,
+    output_format: str,
+    verbose: bool,  # noqa: ARG001
+) -> None:
+    """Connect a workspace to a source."""
+    from headway_pipeline.sources.addresses import clean_base_url
+    from headway_pipeline.sources.discovery import find_source, read_credentials
+
+    source = find_source(connector_type)
+    settings = ready_settings()
+    address = None
+    if base_url:
+        address = clean_base_url(source, base_url, allowed_hosts=settings.allowed_hosts, allow_loopback=True)
+    credentials = None if credentials_from == "env" else read_credentials(source, _from_standard_input())
+    with opened() as store:
+        workspace = store.workspaces.find(workspace_ref)
+        connector = store.connectors.add(
+            workspace.id,
+            source.name,
+            name=name,
+            base_url=address,
+            credentials=credentials,
+            uses_environment=credentials is None,
+        )
+    made = {"id": connector.id, "workspace_id": workspace.id, "connector_type": source.name, "name": connector.name}
+    show_made(made, output_format, f"connector {connector.name} ({connector.id}) in {workspace.slug}")
+    say(f"try it with `headway connector check --workspace-id {workspace.slug} {connector.name}`")
+
+
+def _from_standard_input() -> dict[str, Any]:
+    if sys.stdin.isatty():
+        say("write the credentials as one JSON object, then end with Ctrl-D:")
+    try:
+        given = json.loads(sys.stdin.read())
+    except json.JSONDecodeError as error:
+        # The text itself must not be shown: it holds secrets.
+        raise InputError(
+            f"the credentials on standard input are no JSON (line {error.lineno}, column {error.colno})",
+            'write one object, e.g. {"access_key": "...", "secret_key": "..."}',
+        ) from None
+    if not isinstance(given, dict):
+        raise InputError("the credentials on standard input are no JSON object", 'write {"access_key": "...", ...}')
+    return given
+
+
+COLUMNS = (
+    Column("name", lambda row: row["name"]),
+    Column("type", lambda row: row["connector_type"]),
+    Column("active", lambda row: "yes" if row["is_active"] else "no"),
+    Column("health", lambda row: str(row["health"])),
+    Column("resumes at", lambda row: f"{row['resume_at']:%Y-%m-%d %H:%M}" if row["resume_at"] else ""),
+    Column("last error", lambda row: row["last_error"] or "", ratio=1),
+    Column("address", lambda row: row["base_url"] or "(default)"),
+)
+
+
+@command.command(name="list")
+@workspace_option
+@click.option("--all", "show_all", is_flag=True, help="Disabled ones, too.")
+@format_option
+@verbose_option
+def list_(workspace_ref: str, show_all: bool, output_format: str, verbose: bool) -> None:  # noqa: ARG001
+    """List a workspace's connectors with their health."""
+    with opened() as store:
+        workspace = store.workspaces.find(workspace_ref)
+        rows = [
+            {
+                "id": connector.id,
+                "connector_type": connector.connector_type,
+                "name": connector.name,
+                "is_active": connector.is_active,
+                "base_url": connector.base_url,
+                "credentials": "environment" if connector.uses_environment else "stored",
+                "health": connector.health.value,
+                "last_error": connector.last_error,
+                "last_ok_at": connector.last_ok_at,
+                "resume_at": connector.resume_at,
+            }
+            for connector in store.connectors.list(workspace.id, active_only=not show_all)
+        ]
+    show(rows, COLUMNS, output_format, empty="no connectors yet: see `headway connector add --help`")
+
+
+@command.command()
+@workspace_option
+@click.argument("connector")
+@made_format_option
+@verbose_option
+def check(workspace_ref: str, connector: str, output_format: str, verbose: bool) -> None:  # noqa: ARG001
+    """Try CONNECTOR (name or id) with one cheap request and say what it may see."""
+    from headway_pipeline.ingestion.checkup import check_connector
+
+    with opened() as store:
+        workspace = store.workspaces.find(workspace_ref)
+        found = store.connectors.find(workspace.id, connector)
+        verdict = check_connector(store, workspace, found)
+    made = {"id": found.id, "health": verdict.health, "words": verdict.words}
+    show_made(made, output_format, f"{found.name}: {verdict.health.value}. {verdict.words}")
+    if not verdict.is_usable:
+        raise HeadwayError(f"connector {found.name} cannot be used", verdict.words)
+
+
+@command.command()
+@workspace_option
+@click.argument("connector")
+@verbose_option
+def disable(workspace_ref: str, connector: str, verbose: bool) -> None:  # noqa: ARG001
+    """Stop using CONNECTOR (name or id); what it brought stays."""
+    with opened() as store:
+        workspace = store.workspaces.find(workspace_ref)
+        found = store.connectors.find(workspace.id, connector)
+        store.connectors.disable(found.id)
+    say(f"connector {found.name} disabled")

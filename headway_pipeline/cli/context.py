@@ -1,0 +1,66 @@
+"""What commands share: settings, the open store, and options that mean the same everywhere."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Any, TypeVar
+
+import click
+
+from headway_pipeline.cli.output import say
+from headway_pipeline.model.errors import InputError
+from headway_pipeline.settings import Settings, current_settings
+
+__all__ = ["made_format_option", "opened", "read_day", "ready_settings", "verbose_option", "workspace_option"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+workspace_option = click.option(
+    "--workspace-id", "workspace_ref", required=True, metavar="ID|SLUG", help="The workspace, by id or slug."
+)
+verbose_option = click.option("--verbose", is_flag=True, help="Show what happens inside, and the trace of an error.")
+made_format_option = click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to answer on standard output.",
+)
+
+
+def ready_settings() -> Settings:
+    """The environment's settings, with HEADWAY_HOME made; says so when it was made now."""
+    settings = current_settings()
+    if settings.prepare_home():
+        say(f"made {settings.home}")
+    # Child processes and Dagster's code must find the same folder from wherever they run.
+    os.environ["HEADWAY_HOME"] = str(settings.home)
+    return settings
+
+
+@contextmanager
+def opened() -> Iterator[Any]:
+    """The store of this environment, closed at the end. Yields a `headway_pipeline.store.Store`."""
+    from headway_pipeline.store.configured import open_configured_store
+
+    store = open_configured_store(ready_settings())
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def read_day(given: str | None, option: str) -> date | None:
+    """A day given as YYYY-MM-DD.
+
+    Raises:
+        InputError: it is no such day.
+    """
+    if given is None:
+        return None
+    try:
+        return date.fromisoformat(given)
+    except ValueError as error:
+        raise InputError(f"{option} {given!r} is no day", "write it as YYYY-MM-DD") from error

@@ -1,0 +1,139 @@
+"""`headway demo`: the whole pipeline against a local sandbox, in about a minute."""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from headway_pipeline.cli.context import opened, ready_settings, verbose_option
+from headway_pipeline.cli.output import clock, plain, say
+from headway_pipeline.model.errors import UnknownThingError
+from headway_pipeline.model.workspaces import Credentials, Workspace
+
+if TYPE_CHECKING:
+    from headway_pipeline.sandbox.world import Company
+    from headway_pipeline.store import Store
+
+__all__ = ["command"]
+
+SANDBOX_PORT = 8950
+DAYS = 30
+SHOWN_PER_THEME = 2
+CONNECTOR = "gong"
+
+
+@click.command(name="demo")
+@verbose_option
+def command(verbose: bool) -> int:
+    """Make workspaces with connectors and themes, ingest 30 days of made-up calls, and show what was found."""
+    from headway_pipeline.cli.ingest import ingest_workspace
+    from headway_pipeline.sandbox.server import Sandbox
+    from headway_pipeline.sandbox.worlds import demo_world
+
+    settings = ready_settings()
+    say(f"using {settings.home}" + ("" if settings.is_embedded else " and the database in DATABASE_URL"))
+    today = datetime.now(tz=UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    world = demo_world(today)
+    exit_code = 0
+    with Sandbox(world, port=_free_port(SANDBOX_PORT)) as sandbox:
+        say(f"a local Gong answers at {sandbox.base_url}")
+        for company in world.companies:
+            with opened() as store:
+                workspace = _workspace(store, company, sandbox.base_url)
+            last = today.date()
+            report = ingest_workspace(workspace, last - timedelta(days=DAYS), last, verbose=verbose)
+            report.show("text")
+            exit_code = max(exit_code, report.exit_code)
+    for company in world.companies:
+        with opened() as store:
+            _show_themes(store, store.workspaces.find(_slug(company)))
+    _suggest(world.companies)
+    return exit_code
+
+
+def _slug(company: "Company") -> str:
+    return f"demo-{company.name.lower().replace(' ', '-')}"
+
+
+def _workspace(store: "Store", company: "Company", base_url: str) -> Workspace:
+    """The company's workspace with its connector and themes; what stands is kept."""
+    from headway_pipeline.sandbox.expansion import demo_themes
+
+    credentials = Credentials({"access_key": company.access_key, "secret_key": company.secret_key})
+    try:
+        workspace = store.workspaces.find(_slug(company))
+    except UnknownThingError:
+        workspace = store.workspaces.add(
+            company.name, slug=_slug(company), vendor_domains=frozenset({company.email_domain})
+        )
+        store.connectors.add(workspace.id, CONNECTOR, name=CONNECTOR, base_url=base_url, credentials=credentials)
+        for name, description, color, icon in demo_themes()[company.name]:
+            store.themes.add(workspace.id, name, description=description, color=color, icon=icon)
+    else:
+        connector = store.connectors.find(workspace.id, CONNECTOR)
+        store.connectors.readdress(connector.id, base_url=base_url, credentials=credentials)
+    return workspace
+
+
+def _free_port(wanted: int) -> int:
+    """`wanted` where it is free, so that links stay the same; else any."""
+    import socket
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            return 0
+        return wanted
+
+
+def _show_themes(store: "Store", workspace: Workspace) -> None:
+    """The themes with a few features each: quote, speaker, moment and link."""
+    from headway_pipeline.cli.reading import feature_row
+    from headway_pipeline.sources.discovery import link_to
+
+    rows = [feature_row(found, link_to) for found in store.reading.features(workspace.id)]
+    by_theme: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        by_theme[row["theme"]].append(row)
+    click.echo(f"\n{workspace.name}: {len(rows)} features under {len(by_theme)} themes")
+    for theme, found in sorted(by_theme.items(), key=lambda item: (-len(item[1]), item[0])):
+        click.echo(f"\n  {theme} ({len(found)})")
+        for row in _telling(found)[:SHOWN_PER_THEME]:
+            for line in _lines(row):
+                click.echo(f"    {plain(line)}")
+
+
+def _telling(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Most urgent and surest first."""
+    order = {"critical": 0, "high": 1, "medium": 2, "low": 3}
+    return sorted(rows, key=lambda row: (order[str(row["urgency"])], -row["confidence"], str(row["id"])))
+
+
+def _lines(row: Mapping[str, Any]) -> Iterable[str]:
+    evidence = row["evidence"][0]
+    message = row["message"]
+    yield f"{str(row['type']).replace('_', ' ')}, {row['urgency']} urgency: {row['title']}"
+    yield f"  “{evidence['quote']}”"
+    speaker = evidence["speaker"] or "somebody"
+    account = f" ({message['account']})" if message["account"] else ""
+    moment = f"{message['occurred_at']:%d %b %Y}, at {clock(evidence['start_ms'])}"
+    yield f"  {speaker}{account}, {moment} of “{message['title']}”"
+    yield f"  {evidence['url']}"
+
+
+def _suggest(companies: "Sequence[Company]") -> None:
+    slug = _slug(companies[0])
+    command = "headway" if os.environ.get("VIRTUAL_ENV") else ".venv/bin/headway"
+    say("")
+    say("what to try next:")
+    say(f"  {command} features --workspace-id {slug} --type bug_report")
+    say(f"  {command} inbox --workspace-id {slug}")
+    say(f"  {command} status --workspace-id {slug}")
+    say(f"  {command} theme add --workspace-id {slug} --name Onboarding --description 'First steps and training'")
+    say(f"  {command} sandbox       (in a terminal of its own: the links above open, and ingests find their calls)")
+    say(f"  {command} up            (Dagster: the same assets, partitions and checks in a browser)")

@@ -1,0 +1,125 @@
+"""`headway ingest`: the main job, in this process, over one workspace and a range of days."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from headway_pipeline.cli.context import opened, read_day, ready_settings, verbose_option, workspace_option
+from headway_pipeline.cli.output import say
+from headway_pipeline.model.errors import InputError
+from headway_pipeline.model.workspaces import Workspace
+
+if TYPE_CHECKING:
+    from headway_pipeline.cli.ingest_report import IngestReport
+    from headway_pipeline.ingestion.run import Progress
+
+__all__ = ["command", "ingest_workspace"]
+
+DEFAULT_DAYS_BACK = 7
+
+
+@click.command(name="ingest")
+@workspace_option
+@click.option("--connector-type", metavar="SOURCE", help="Only connectors of this source, e.g. gong.")
+@click.option("--limit", type=click.IntRange(min=1), help="Transcribe and analyse at most this many, newest first.")
+@click.option("--days-back", type=click.IntRange(min=0), help=f"This many days back [default: {DEFAULT_DAYS_BACK}].")
+@click.option("--since", metavar="DAY", help="First UTC day, YYYY-MM-DD.")
+@click.option("--until", metavar="DAY", help="Last UTC day, YYYY-MM-DD; today when left out.")
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to report on standard output.",
+)
+@verbose_option
+def command(
+    workspace_ref: str,
+    connector_type: str | None,
+    limit: int | None,
+    days_back: int | None,
+    since: str | None,
+    until: str | None,
+    output_format: str,
+    verbose: bool,
+) -> int:
+    """Pull a workspace's calls, read them, and file what customers said under themes.
+
+    Runs the same Dagster job as the UI. Calls that did not change cost their share of a listing and nothing else.
+    """
+    first, last = _days(days_back, read_day(since, "--since"), read_day(until, "--until"))
+    with opened() as store:
+        workspace = store.workspaces.find(workspace_ref)
+    if connector_type is not None:
+        from headway_pipeline.sources.discovery import find_source
+
+        connector_type = find_source(connector_type).name
+    report = ingest_workspace(workspace, first, last, limit=limit, connector_type=connector_type, verbose=verbose)
+    report.show(output_format)
+    return report.exit_code
+
+
+def _days(days_back: int | None, since: date | None, until: date | None) -> tuple[date, date]:
+    """The range asked for, both ends included."""
+    today = datetime.now(tz=UTC).date()
+    if days_back is not None and since is not None:
+        raise InputError("--days-back and --since say the same in two ways", "give one of them")
+    last = until or today
+    first = since or last - timedelta(days=DEFAULT_DAYS_BACK if days_back is None else days_back)
+    if first > last:
+        raise InputError(f"the range from {first} to {last} is reversed", "name its first day in --since")
+    if last > today:
+        raise InputError(f"{last} is in the future", f"name a day up to {today} (UTC) in --until")
+    return first, last
+
+
+def ingest_workspace(
+    workspace: Workspace,
+    since: date,
+    until: date,
+    *,
+    limit: int | None = None,
+    connector_type: str | None = None,
+    verbose: bool = False,
+) -> "IngestReport":
+    """Run the job and gather what it did."""
+    from headway_pipeline.cli.ingest_report import build_report
+    from headway_pipeline.orchestration.launch import IngestRequest, ingest
+
+    settings = ready_settings()
+    request = IngestRequest(workspace.slug, since, until, limit, connector_type, verbose)
+    started = time.monotonic()
+    with _progress_bars() as progress:
+        outcome = ingest(settings, request, progress)
+    with opened() as store:
+        return build_report(store, workspace, request, outcome, seconds=time.monotonic() - started)
+
+
+@contextmanager
+def _progress_bars() -> "Iterator[Progress]":
+    """One bar a stage, on a terminal only."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns: tuple[Any, ...] = (
+        TextColumn("{task.description:<12}"),
+        BarColumn(bar_width=40),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+        tasks: dict[str, Any] = {}
+
+        def show(stage: str, _workspace: str, done: int, total: int | None) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total if total is not None else done)
+
+        say("starting Dagster ...") if console.is_terminal else None
+        yield show

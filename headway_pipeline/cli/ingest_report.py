@@ -1,0 +1,131 @@
+"""What `headway ingest` reports: the run's counts, the ledger's, the health of the sources, and what to do."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from headway_pipeline.cli.output import plain, say
+from headway_pipeline.model.ledger import MessageState
+from headway_pipeline.model.windows import days_between
+from headway_pipeline.model.workspaces import ConnectorHealth, Workspace
+from headway_pipeline.orchestration.launch import IngestOutcome, IngestRequest
+from headway_pipeline.store import Store
+
+__all__ = ["IngestReport", "build_report"]
+
+EXIT_COMPLETE, EXIT_FAILED, EXIT_PAUSED = 0, 1, 75
+
+#: From the run's metadata; the other numbers are the ledger's after the run.
+RUN_COUNTS = ("listed", "new", "changed", "unchanged", "requests")
+LEDGER_COUNTS = (
+    MessageState.PRIVATE,
+    MessageState.AWAITING_TRANSCRIPT,
+    MessageState.TRANSCRIBED,
+    MessageState.TOO_SHORT,
+    MessageState.NO_TRANSCRIPT,
+    MessageState.NOT_RELEVANT,
+    MessageState.ANALYSED,
+    MessageState.QUARANTINED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """The answer of one ingest, and the exit code that sums it up."""
+
+    answer: dict[str, Any]
+    failures: tuple[str, ...]
+    notes: tuple[str, ...]
+    exit_code: int
+
+    def show(self, output_format: str) -> None:
+        """Data on standard output, words on standard error."""
+        if output_format == "json":
+            click.echo(json.dumps(self.answer, ensure_ascii=False, default=str))
+        else:
+            for line in _lines(self.answer):
+                click.echo(line)
+        for note in self.notes:
+            say(plain(note))
+        for failure in self.failures:
+            say(f"error: {plain(failure)}")
+
+
+def build_report(
+    store: Store, workspace: Workspace, request: IngestRequest, outcome: IngestOutcome, *, seconds: float
+) -> IngestReport:
+    """Gather the run's outcome and the ledger's state over the request's days."""
+    days = days_between(request.since, request.until)
+    features = store.filings.counts(workspace.id, days).values()
+    answer = {
+        "workspace": workspace.slug,
+        "since": request.since.isoformat(),
+        "until": request.until.isoformat(),
+        "run_id": outcome.run_id,
+        "sources": _sources(store, workspace, request, outcome),
+        "features": sum(sum(day.by_theme.values()) for day in features),
+        "inbox": sum(day.inbox for day in features),
+        "model": {"requests": 0, "cached": 0, "input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0},
+        "seconds": round(seconds, 1),
+    }
+    waiting = {
+        f"{waiting.source}: {waiting.reason}"
+        for waiting in store.messages.waiting(workspace.id, days)
+        if waiting.state not in (MessageState.TOO_SHORT, MessageState.NOT_RELEVANT, MessageState.PRIVATE)
+    }
+    notes = tuple(sorted(waiting)) if outcome.has_succeeded else ()
+    failures = outcome.failures + tuple(f"check {name}: {words}" for name, words in outcome.failed_checks.items())
+    return IngestReport(answer, failures, notes, _exit_code(answer, outcome))
+
+
+def _sources(
+    store: Store, workspace: Workspace, request: IngestRequest, outcome: IngestOutcome
+) -> dict[str, dict[str, Any]]:
+    days = days_between(request.since, request.until)
+    ledger: dict[str, dict[str, int]] = {}
+    for by_source in store.messages.counts(workspace.id, days).values():
+        for source, states in by_source.items():
+            kept = ledger.setdefault(source, {})
+            for state, number in states.items():
+                kept[state] = kept.get(state, 0) + number
+    connectors = store.connectors.list(workspace.id, connector_type=request.connector_type)
+    found = {}
+    for source in sorted({connector.connector_type for connector in connectors} | set(outcome.counts)):
+        run, held = outcome.counts.get(source, {}), ledger.get(source, {})
+        own = [connector for connector in connectors if connector.connector_type == source]
+        worst = next((connector for connector in own if connector.health != ConnectorHealth.OK), None)
+        found[source] = {
+            **{what: run.get(what, 0) for what in RUN_COUNTS},
+            **{state.value: held.get(state, 0) for state in LEDGER_COUNTS},
+            "health": (worst.health if worst else ConnectorHealth.OK).value,
+            "resume_at": worst.resume_at.isoformat() if worst and worst.resume_at else None,
+        }
+    return found
+
+
+def _exit_code(answer: dict[str, Any], outcome: IngestOutcome) -> int:
+    healths = {source["health"] for source in answer["sources"].values()}
+    troubled = healths - {ConnectorHealth.OK.value, ConnectorHealth.SEES_NOTHING.value}
+    if outcome.has_succeeded and not outcome.failed_checks:
+        return EXIT_COMPLETE
+    if troubled == {ConnectorHealth.PAUSED_UNTIL.value} and outcome.is_incomplete_only:
+        return EXIT_PAUSED
+    return EXIT_FAILED
+
+
+def _lines(answer: dict[str, Any]) -> list[str]:
+    lines = [f"{answer['workspace']}, {answer['since']} to {answer['until']}"]
+    for source, numbers in answer["sources"].items():
+        listed = ", ".join(f"{numbers[what]} {what}" for what in ("listed", "new", "changed", "unchanged"))
+        states = ", ".join(
+            f"{numbers[state.value]} {state.value.replace('_', ' ')}"
+            for state in LEDGER_COUNTS
+            if numbers[state.value]
+        )
+        lines.append(f"  {source}: {listed}; {numbers['requests']} requests; {numbers['health'].replace('_', ' ')}")
+        lines.append(f"    in the ledger: {states or 'nothing yet'}")
+    lines.append(f"  {answer['features']} features under themes, {answer['inbox']} in the inbox")
+    lines.append(f"  {answer['seconds']} s, run {answer['run_id']}")
+    return lines

@@ -1,0 +1,86 @@
+"""The command group, and the one place where an error becomes words and an exit code.
+
+Exit codes: 0 complete, 1 something failed, 2 wrong usage, 75 a source is paused and the rest follows later.
+"""
+
+import importlib
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from headway_pipeline import __version__
+from headway_pipeline.model.errors import HeadwayError
+
+__all__ = ["COMMANDS", "headway", "run"]
+
+#: Every command: where it is, and what `headway --help` says of it without loading it.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("headway_pipeline.cli.demo", "Try everything in a minute, against a local sandbox."),
+    "up": ("headway_pipeline.cli.up", "Start Dagster on this machine."),
+    "workspace": ("headway_pipeline.cli.workspace", "Add and list workspaces."),
+    "connector": ("headway_pipeline.cli.connector", "Add, list, check and disable connectors to sources."),
+    "theme": ("headway_pipeline.cli.theme", "Add, list, edit and archive themes."),
+    "ingest": ("headway_pipeline.cli.ingest", "Pull a workspace's calls and turn them into filed features."),
+    "messages": ("headway_pipeline.cli.messages", "List calls with their state in the ledger."),
+    "features": ("headway_pipeline.cli.features", "List features filed under themes, with their quotes."),
+    "inbox": ("headway_pipeline.cli.inbox", "List what was extracted but fits no theme."),
+    "status": ("headway_pipeline.cli.status", "Show the ledger, the connectors' health and the lag."),
+    "doctor": ("headway_pipeline.cli.doctor", "Check this installation and say what to mend."),
+    "sandbox": ("headway_pipeline.cli.sandbox", "Serve a local Gong with made-up or given calls."),
+    "db": ("headway_pipeline.cli.db", "Bring the database's tables up to date."),
+}
+
+
+class LazyGroup(click.Group):
+    """Loads a command's module when the command is used, not for the list of commands."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click gives it
+        """All names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command `name` of its module, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The list of commands, from the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="headway")
+def headway() -> None:
+    """Turn customer calls into feature requests, bug reports and pain points, each resting on a quote."""
+
+
+def run(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of the console script; never returns."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        answer = headway.main(args=given, prog_name="headway", standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("stopped; what was committed stays, run again to go on", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except HeadwayError as error:
+        sys.exit(_explain(error, verbose="--verbose" in given))
+    except BrokenPipeError:
+        # The reader of our output went away (`headway features | head`).
+        sys.stderr.close()
+        sys.exit(141)
+    sys.exit(answer if isinstance(answer, int) else 0)
+
+
+def _explain(error: HeadwayError, *, verbose: bool) -> int:
+    if verbose:
+        traceback.print_exception(error)
+    click.echo(f"error: {' '.join(str(error).split())}", err=True)
+    return 1

@@ -1,0 +1,121 @@
+"""How listings are shown: a table for people, JSON and CSV for programs.
+
+Titles and quotes are a customer's words: control characters are taken out before a terminal sees them, and cells
+that a spreadsheet would compute are made text.
+"""
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+import click
+
+__all__ = ["Column", "clock", "format_option", "plain", "say", "show", "show_made"]
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        of: its text for a row.
+        ratio: share of the spare width; 0 for a column as wide as its content.
+    """
+
+    title: str
+    of: Callable[[Mapping[str, Any]], str]
+    ratio: int = 0
+
+
+format_option = click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    help="How to show the rows on standard output.",
+)
+
+
+def say(words: str) -> None:
+    """Words for people, on standard error."""
+    click.echo(words, err=True)
+
+
+def plain(text: object) -> str:
+    """Text without control characters, safe for a terminal."""
+    return "".join(" " if char in "\n\t" else char for char in str(text) if char.isprintable() or char in "\n\t")
+
+
+def clock(milliseconds: int | None) -> str:
+    """A moment of a call as people say it: 4:07, 1:02:33; "" for none."""
+    if milliseconds is None:
+        return ""
+    minutes, seconds = divmod(milliseconds // 1000, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def show(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], output_format: str, *, empty: str) -> None:
+    """Write `rows` to standard output; `empty` tells people why a table has none."""
+    if output_format == "json":
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2, default=_json))
+    elif output_format == "csv":
+        _show_csv(rows, columns)
+    elif rows:
+        _show_table(rows, columns)
+    else:
+        say(empty)
+
+
+def show_made(made: Mapping[str, Any], output_format: str, words: str) -> None:
+    """The answer of a command that made something: JSON on standard output, or words for people."""
+    if output_format == "json":
+        click.echo(json.dumps(made, ensure_ascii=False, default=_json))
+    else:
+        click.echo(words)
+
+
+def _show_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> None:
+    writer = csv.writer(sys.stdout)
+    writer.writerow([column.title for column in columns])
+    for row in rows:
+        writer.writerow([_cell(column.of(row)) for column in columns])
+
+
+def _cell(text: str) -> str:
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def _show_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column.title, ratio=column.ratio or None, overflow="fold")
+    for row in rows:
+        # Text, not markup: a title may hold square brackets.
+        table.add_row(*(Text(plain(column.of(row))) for column in columns))
+    # A pipe has no width of its own; wide lines keep a row on a line there.
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def _json(value: object) -> str | int | float:
+    match value:
+        case datetime():
+            return value.isoformat()
+        case date() | UUID():
+            return str(value)
+        case Enum():
+            return str(value.value)
+    raise TypeError(f"no JSON form for {type(value).__name__}")

@@ -1,0 +1,43 @@
+"""`headway sandbox`: a local Gong over real HTTP, with made-up calls or a file of them."""
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from headway_pipeline.cli.context import verbose_option
+from headway_pipeline.cli.output import say
+from headway_pipeline.model.errors import InputError
+
+__all__ = ["command"]
+
+
+@click.command(name="sandbox")
+@click.option("--port", type=click.IntRange(0, 65535), default=8950, show_default=True, help="0 for any free one.")
+@click.option(
+    "--calls",
+    "calls_file",
+    type=click.Path(path_type=Path),
+    help="Serve these calls instead: JSON Lines, one call a line (see docs/sandbox.md).",
+)
+@click.option("--rebase-dates", is_flag=True, help="Move all calls of the file into the last 30 days.")
+@verbose_option
+def command(port: int, calls_file: Path | None, rebase_dates: bool, verbose: bool) -> None:  # noqa: ARG001
+    """Serve a local Gong on the loopback address until Ctrl-C."""
+    from headway_pipeline.sandbox.server import Sandbox
+    from headway_pipeline.sandbox.worlds import demo_world, world_from_file
+
+    today = datetime.now(tz=UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    if calls_file is None and rebase_dates:
+        raise InputError("--rebase-dates is for the calls of a file", "give the file with --calls, or leave it out")
+    world = demo_world(today) if calls_file is None else world_from_file(calls_file, today, rebase_dates=rebase_dates)
+    with Sandbox(world, port=port) as sandbox:
+        for company in world.companies:
+            say(f"{company.name}: {len(company.calls)} calls")
+            say(f"  access key {company.access_key}")
+            say(f"  secret key {company.secret_key}")
+        say(f"Gong answers at {sandbox.base_url} (connector add --type gong --base-url {sandbox.base_url})")
+        say("Ctrl-C stops it")
+        while True:
+            time.sleep(3600)

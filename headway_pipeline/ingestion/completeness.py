@@ -1,0 +1,50 @@
+"""Which days are not complete after a run, and why, in words for people."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from headway_pipeline.ingestion.run import Part, Run
+from headway_pipeline.ingestion.sessions import active_connectors
+from headway_pipeline.model.ledger import INCOMPLETE_REASONS
+
+__all__ = ["Incomplete", "incomplete_days", "listing_troubles"]
+
+
+@dataclass(frozen=True, slots=True)
+class Incomplete:
+    """A day that a later run must do again.
+
+    Attributes:
+        reasons: each a sentence with its remedy.
+    """
+
+    day: date
+    reasons: tuple[str, ...]
+
+
+def listing_troubles(run: Run, part: Part, days: list[date] | None) -> list[str]:
+    """Connectors in the run's scope whose last listing of a day (of any day, for None) failed, in words."""
+    connectors = {connector.id: connector for connector in active_connectors(run, part.workspace)}
+    return [
+        f"{listing.day}, connector {connectors[listing.connector_id].name}: {listing.error}"
+        for listing in run.store.listings.of_days(part.workspace.id, days)
+        if listing.error is not None and listing.connector_id in connectors
+    ]
+
+
+def incomplete_days(run: Run, part: Part) -> list[Incomplete]:
+    """The days of `part` that some connector could not list to the end, or whose calls wait for a person or source.
+
+    Calls left out by `--limit` do not count: the run is complete for what was asked.
+    """
+    found: dict[date, dict[str, None]] = {}
+    connectors = {connector.id: connector for connector in active_connectors(run, part.workspace)}
+    for listing in run.store.listings.of_days(part.workspace.id, part.days):
+        if listing.error is not None and listing.connector_id in connectors:
+            name = connectors[listing.connector_id].name
+            found.setdefault(listing.day, {})[f"connector {name}: {listing.error}"] = None
+    for waiting in run.store.messages.waiting(part.workspace.id, part.days):
+        in_scope = run.connector_type in (None, waiting.source)
+        if in_scope and waiting.reason.code in INCOMPLETE_REASONS:
+            found.setdefault(waiting.day, {})[waiting.reason.words] = None
+    return [Incomplete(day, tuple(reasons)) for day, reasons in sorted(found.items())]

@@ -1,0 +1,39 @@
+"""Stage 5: file each extracted feature under a theme, or leave it in the inbox."""
+
+from headway_pipeline.analysis.matching import match
+from headway_pipeline.ingestion.quarantine import set_aside_on_failure
+from headway_pipeline.ingestion.run import Part, Run, StageReport
+from headway_pipeline.model.features import Theme, themes_hash
+from headway_pipeline.store import DueMatching, Lease
+
+__all__ = ["file_features"]
+
+
+def file_features(run: Run, part: Part, lease: Lease) -> StageReport:
+    """Match the calls of `part.days` whose features were not filed under the present themes.
+
+    Returns:
+        Counts of calls `refiled`, of features `filed` and in the `inbox` and of `quarantined` calls.
+    """
+    report = StageReport()
+    themes = run.store.themes.current(part.workspace.id)
+    current = themes_hash(themes)
+    due = run.store.filings.awaiting(part.workspace.id, part.days, current, run.effects.now())
+    for done, call in enumerate(due, start=1):
+        with set_aside_on_failure(run, lease, call, report):
+            _file(run, lease, call, themes, current, report)
+        run.progress("filing", part.workspace.slug, done, len(due))
+    return report
+
+
+def _file(
+    run: Run, lease: Lease, call: DueMatching, themes: tuple[Theme, ...], current: str, report: StageReport
+) -> None:
+    matched = match(run.analyst, [item.feature for item in call.items], themes)
+    filings = {item.id: filing for item, filing in zip(call.items, matched.filings, strict=True)}
+    run.store.filings.record(lease, call.id, current, filings)
+    day = call.occurred_at.date()
+    report.count(day, call.source, "refiled")
+    filed = sum(filing.theme_id is not None for filing in filings.values())
+    report.count(day, call.source, "filed", filed)
+    report.count(day, call.source, "inbox", len(filings) - filed)

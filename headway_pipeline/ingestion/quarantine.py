@@ -1,0 +1,49 @@
+"""A call that fails in one stage is set aside with its reason, and the rest goes on."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from headway_pipeline.ingestion.run import Run, StageReport
+from headway_pipeline.model.errors import EvidenceRefusedError, HeadwayError, StoreError
+from headway_pipeline.model.ledger import Reason, ReasonCode
+from headway_pipeline.store import DueCall, DueMatching, Lease
+
+__all__ = ["set_aside_on_failure"]
+
+logger = logging.getLogger(__name__)
+
+FIRST_RETRY = timedelta(minutes=15)
+LONGEST_RETRY = timedelta(days=1)
+
+
+@contextmanager
+def set_aside_on_failure(run: Run, lease: Lease, due: DueCall | DueMatching, report: StageReport) -> Iterator[None]:
+    """Quarantine the call where the block fails; only what concerns the whole database goes through.
+
+    A defect of an analyst must cost the one call it shows itself on, never the run: so every exception is caught
+    here, written to the ledger with its type, and logged with its trace. The words hold no speech.
+    """
+    try:
+        yield
+    except EvidenceRefusedError as error:
+        _quarantine(run, lease, due, report, str(error))
+    except StoreError:
+        raise
+    except HeadwayError as error:
+        _quarantine(run, lease, due, report, str(error))
+    except Exception as error:  # see the docstring
+        logger.warning("message %s could not be analysed", due.id, exc_info=error)
+        _quarantine(run, lease, due, report, f"unexpected {type(error).__name__}; the log has the trace")
+
+
+def _quarantine(run: Run, lease: Lease, due: DueCall | DueMatching, report: StageReport, words: str) -> None:
+    wait = min(FIRST_RETRY * 4**due.attempts, LONGEST_RETRY)
+    run.store.messages.quarantine(
+        lease,
+        due.id,
+        Reason(ReasonCode.ANALYSIS_FAILED, words),
+        next_attempt_at=run.effects.now() + wait,
+    )
+    report.count(due.occurred_at.date(), due.source, "quarantined")

@@ -1,0 +1,155 @@
+"""What every stage of one run works with, and what it reports back."""
+
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Protocol
+
+from headway_pipeline.analysis.contract import Analyst, Usage
+from headway_pipeline.model.workspaces import Workspace
+from headway_pipeline.sources.contract import Source
+from headway_pipeline.store import Store
+
+__all__ = ["Effects", "Part", "Progress", "Run", "SourceTuning", "StageReport", "Trouble"]
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """Clock, sleep and randomness, injected so that tests own them.
+
+    Attributes:
+        now: aware UTC.
+        sleep: seconds.
+        jitter: a number in [0, 1) at each call.
+    """
+
+    now: Callable[[], datetime] = lambda: datetime.now(tz=UTC)
+    sleep: Callable[[float], None] = time.sleep
+    jitter: Callable[[], float] = random.random
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTuning:
+    """How one source is asked in this run; the fields of its Dagster resource.
+
+    Attributes:
+        base_url: used by connectors that name none.
+        patience_s: the longest wait a source may ask for before its connector's work ends for this run.
+        retries: further tries after a transient failure.
+    """
+
+    base_url: str
+    requests_per_second: float
+    requests_per_day: int
+    timeout_s: float
+    patience_s: float
+    longest_window_days: int
+    lookback_days: int
+    retries: int = 3
+
+    @classmethod
+    def of(cls, source: type[Source]) -> "SourceTuning":
+        """The source's own defaults."""
+        defaults = source.request_defaults
+        return cls(
+            base_url=source.default_base_url,
+            requests_per_second=defaults.requests_per_second,
+            requests_per_day=defaults.requests_per_day,
+            timeout_s=defaults.timeout_s,
+            patience_s=defaults.patience_s,
+            longest_window_days=defaults.longest_window.days,
+            lookback_days=defaults.lookback.days,
+        )
+
+
+class Progress(Protocol):
+    """Told how far a stage is. `total` is None while it is unknown."""
+
+    def __call__(self, stage: str, workspace: str, done: int, total: int | None) -> None:
+        """Show it."""
+        ...
+
+
+def no_progress(_stage: str, _workspace: str, _done: int, _total: int | None) -> None:
+    """Shows nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run over any rectangle of workspaces and days.
+
+    Attributes:
+        id: Dagster's run id; the owner of the leases.
+        until: no call after this instant is asked for; fixed at the start of the run.
+        limit: at most this many calls a workspace are transcribed and at most as many analysed, newest first.
+        connector_type: only connectors of this source, or None for all.
+        tuning: per source name.
+        environment: where connectors made with `--credentials env` find theirs.
+    """
+
+    id: str
+    store: Store
+    analyst: Analyst
+    sources: Mapping[str, type[Source]]
+    tuning: Mapping[str, SourceTuning]
+    until: datetime
+    effects: Effects = field(default_factory=Effects)
+    limit: int | None = None
+    connector_type: str | None = None
+    progress: Progress = no_progress
+    environment: Mapping[str, str] = field(repr=False, default_factory=lambda: os.environ)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The days of one workspace that a stage works on; newest matter first, order does not."""
+
+    workspace: Workspace
+    days: list[date]
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A connector that could not finish, in words for people.
+
+    Attributes:
+        resume_at: when it may go on, if it is only paused.
+    """
+
+    workspace: str
+    connector: str
+    source: str
+    code: str
+    words: str
+    resume_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class StageReport:
+    """What one stage did to one workspace.
+
+    Attributes:
+        counts: by (day, source, what), e.g. (2026-11-20, "gong", "new").
+        confidences: of the relevance judgements made, by day.
+    """
+
+    counts: Counter[tuple[date, str, str]] = field(default_factory=Counter)
+    troubles: list[Trouble] = field(default_factory=list)
+    confidences: dict[date, list[float]] = field(default_factory=dict)
+    usage: list[tuple[date, Usage]] = field(default_factory=list)
+
+    def count(self, day: date, source: str, what: str, by: int = 1) -> None:
+        """Add to one count."""
+        self.counts[day, source, what] += by
+
+    def on(self, day: date) -> Mapping[str, Mapping[str, int]]:
+        """The day's counts, by source and what."""
+        found: dict[str, dict[str, int]] = {}
+        for (counted_day, source, what), number in sorted(self.counts.items()):
+            if counted_day == day:
+                found.setdefault(source, {})[what] = number
+        return found

@@ -1,0 +1,38 @@
+"""raw_calls: every call the sources list, in the ledger."""
+
+import dagster as dg
+
+from headway_pipeline.ingestion.listing import list_calls
+from headway_pipeline.orchestration.metadata import attach_counts
+from headway_pipeline.orchestration.stages import carry_out, resource_keys
+
+__all__ = ["raw_calls_asset"]
+
+ALWAYS = ("listed", "new", "changed", "unchanged", "private", "outside", "requests")
+
+
+def raw_calls_asset(partitions: dg.MultiPartitionsDefinition) -> dg.AssetsDefinition:
+    """The first asset of the chain."""
+
+    @dg.asset(
+        name="raw_calls",
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name="ingestion",
+        kinds={"python", "json", "table"},
+        owners=["team:product-insights"],
+        required_resource_keys=resource_keys(),
+        description=(
+            "Every call that each active connector of the workspace lists for the day on which it started (UTC), "
+            "one row of `messages` a call, in exactly one state of the ledger. Listed again, an unchanged call "
+            "changes nothing. One source failing does not stop the other: see the check `sources_complete`."
+        ),
+    )
+    def raw_calls(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        for result in carry_out(context, list_calls):
+            attach_counts(context, result.report, result.keys.keys, ALWAYS)
+            for trouble in result.report.troubles:
+                context.log.error("%s, connector %s: %s", trouble.workspace, trouble.connector, trouble.words)
+        return dg.MaterializeResult()
+
+    return raw_calls

@@ -1,0 +1,205 @@
+"""How the command line and the API start Dagster work. Imported only when used: Dagster costs CPU seconds.
+
+The job is the one Dagster runs, with the same partitions, in this process.
+"""
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from headway_pipeline.ingestion.run import Progress
+from headway_pipeline.model.errors import InputError
+from headway_pipeline.orchestration.jobs import INGEST_JOB
+from headway_pipeline.orchestration.metadata import BY_SOURCE
+from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, partition_key
+from headway_pipeline.settings import Settings
+
+__all__ = ["IngestOutcome", "IngestRequest", "dagster_home", "ingest", "prepare_instance"]
+
+#: What a fresh instance folder gets. Telemetry would name this project's assets to somebody else.
+DAGSTER_YAML = """\
+# Dagster's own records (runs, events) in SQLite, beside the embedded database. Made by headway.
+telemetry:
+  enabled: false
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class IngestRequest:
+    """One workspace, a range of days (both included), and what bounds it."""
+
+    slug: str
+    since: date
+    until: date
+    limit: int | None = None
+    connector_type: str | None = None
+    verbose: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IngestOutcome:
+    """What a run did.
+
+    Attributes:
+        counts: by source and what, summed over the days and assets.
+        failures: what went wrong, in words for people; empty where the run succeeded.
+        failed_checks: checks that did not pass, with their words.
+        is_incomplete_only: nothing broke; the run is red because some days could not be completed.
+    """
+
+    run_id: str
+    has_succeeded: bool
+    counts: Mapping[str, Mapping[str, int]]
+    failures: tuple[str, ...]
+    failed_checks: Mapping[str, str]
+    is_incomplete_only: bool = False
+
+
+class _ShownProgress:
+    """The command line's progress in place of the silent resource."""
+
+    def __init__(self, shown: Progress) -> None:
+        self._shown = shown
+
+    def progress(self) -> Progress:
+        return self._shown
+
+
+def dagster_home(settings: Settings) -> Path:
+    """The instance folder: DAGSTER_HOME where it is set, else the one in HEADWAY_HOME, made ready."""
+    named = os.environ.get("DAGSTER_HOME")
+    if named:
+        return Path(named)
+    settings.prepare_home()
+    home = settings.dagster_home
+    config = home / "dagster.yaml"
+    if not config.exists():
+        config.write_text(DAGSTER_YAML, encoding="utf-8")
+    return home
+
+
+def prepare_instance(settings: Settings, slugs: Sequence[str]) -> Path:
+    """Make the instance folder ready and give every workspace its partition; returns the folder."""
+    with _instance(settings) as instance:
+        instance.add_dynamic_partitions(WORKSPACE_PARTITIONS, list(slugs))
+    return dagster_home(settings)
+
+
+def ingest(
+    settings: Settings,
+    request: IngestRequest,
+    progress: Progress,
+    overrides: Mapping[str, Any] | None = None,
+) -> IngestOutcome:
+    """Run the job `ingest` in this process over the request's days.
+
+    Args:
+        progress: told how far each stage is.
+        overrides: resources in place of the configured ones.
+
+    Raises:
+        InputError: the days lie before the start of the partitions.
+    """
+    from headway_pipeline.definitions import build_defs
+
+    if request.since < settings.start_date:
+        raise InputError(
+            f"{request.since} is before {settings.start_date}, the first day of this installation",
+            f"ask for days from {settings.start_date} on; HEADWAY_START_DATE sets it before the first run",
+        )
+    defs = build_defs({"progress": _ShownProgress(progress), **(overrides or {})})
+    with _instance(settings) as instance, _quiet(verbose=request.verbose):
+        instance.add_dynamic_partitions(WORKSPACE_PARTITIONS, [request.slug])
+        result = defs.resolve_job_def(INGEST_JOB).execute_in_process(
+            instance=instance,
+            run_config=_run_config(request),
+            tags={
+                "dagster/asset_partition_range_start": partition_key(request.slug, request.since),
+                "dagster/asset_partition_range_end": partition_key(request.slug, request.until),
+                "workspace": request.slug,
+            },
+            raise_on_error=False,
+        )
+    return _outcome(result)
+
+
+@contextmanager
+def _instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    os.environ["DAGSTER_HOME"] = str(dagster_home(settings))
+    with dg.DagsterInstance.get() as instance:
+        yield instance
+
+
+@contextmanager
+def _quiet(*, verbose: bool) -> Iterator[None]:
+    """Keep Dagster's own log and warnings off the terminal unless they were asked for."""
+    logger = logging.getLogger("dagster")
+    level = logger.level
+    with warnings.catch_warnings():
+        if not verbose:
+            warnings.simplefilter("ignore")
+            logger.setLevel(logging.CRITICAL + 1)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+
+
+def _run_config(request: IngestRequest) -> dict[str, Any]:
+    scope = {"limit": request.limit, "connector_type": request.connector_type}
+    given = {name: value for name, value in scope.items() if value is not None}
+    level = "INFO" if request.verbose else "CRITICAL"
+    return {
+        "resources": {
+            "scope": {"config": given},
+            # A person waits for the answer: say soon that another run is at work.
+            "ledger": {"config": {"lease_patience_s": 5.0}},
+        },
+        "loggers": {"console": {"config": {"log_level": level}}},
+    }
+
+
+def _outcome(result: dg.ExecuteInProcessResult) -> IngestOutcome:
+    counts: dict[str, dict[str, int]] = {}
+    for event in result.all_events:
+        if not event.is_step_materialization:
+            continue
+        shown = event.step_materialization_data.materialization.metadata.get(BY_SOURCE)
+        for source, numbers in (shown.value if isinstance(shown, dg.JsonMetadataValue) else {}).items():
+            for what, number in numbers.items():
+                kept = counts.setdefault(source, {})
+                kept[what] = kept.get(what, 0) + number
+    checks = {
+        evaluation.check_name: evaluation.description or ""
+        for evaluation in result.get_asset_check_evaluations()
+        if not evaluation.passed
+    }
+    failed_steps = {event.step_key for event in result.all_events if event.is_step_failure}
+    return IngestOutcome(
+        result.run_id,
+        result.success,
+        counts,
+        _failures(result),
+        checks,
+        is_incomplete_only=failed_steps <= {"theme_matched_features"},
+    )
+
+
+def _failures(result: dg.ExecuteInProcessResult) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for event in result.all_events:
+        if not event.is_step_failure:
+            continue
+        data = event.step_failure_data
+        described = data.user_failure_data.description if data.user_failure_data else None
+        error = data.error.message.strip() if data.error else "the step failed"
+        found[described or f"{event.step_key}: {error}"] = None
+    return tuple(found)

@@ -1,0 +1,65 @@
+"""What a materialization shows: counts, plots and links, never speech, titles of calls or people's names.
+
+Dagster's event log has no login, no retention and no erasure.
+Concept: https://docs.dagster.io/guides/build/assets/metadata-and-tags
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from headway_pipeline.ingestion.run import StageReport, Trouble
+
+__all__ = ["BY_SOURCE", "TROUBLES", "attach_counts", "counts_on", "troubles_value"]
+
+#: Names of the two entries the command line reads back.
+BY_SOURCE = "by source"
+TROUBLES = "troubles"
+
+
+def counts_on(report: StageReport, day: date, always: Sequence[str]) -> dict[str, Any]:
+    """One day's counts over all sources, and by source; the words of `always` appear even when 0."""
+    by_source = report.on(day)
+    totals: Counter[str] = Counter(dict.fromkeys(always, 0))
+    for counts in by_source.values():
+        totals.update(counts)
+    shown: dict[str, Any] = {what.replace("_", " "): number for what, number in totals.items()}
+    if by_source:
+        shown[BY_SOURCE] = dg.MetadataValue.json({source: dict(counts) for source, counts in by_source.items()})
+    return shown
+
+
+def troubles_value(troubles: Sequence[Trouble]) -> dg.TableMetadataValue:
+    """Connectors that failed, as a table."""
+    return dg.MetadataValue.table(
+        [
+            dg.TableRecord(
+                {
+                    "workspace": trouble.workspace,
+                    "connector": trouble.connector,
+                    "source": trouble.source,
+                    "health": trouble.code,
+                    "what happened": trouble.words,
+                    "resumes": trouble.resume_at.isoformat() if trouble.resume_at else "",
+                }
+            )
+            for trouble in troubles
+        ]
+    )
+
+
+def attach_counts(
+    context: dg.AssetExecutionContext,
+    report: StageReport,
+    keys: Mapping[date, str],
+    always: Sequence[str],
+) -> None:
+    """Give each key its own counts, and the troubles of the stage where there were any."""
+    for day, key in keys.items():
+        shown = counts_on(report, day, always)
+        if report.troubles:
+            shown[TROUBLES] = troubles_value(report.troubles)
+        context.add_asset_metadata(shown, partition_key=key)

@@ -1,0 +1,50 @@
+"""Partitions: workspace x UTC day on which the call started.
+
+Concept: https://docs.dagster.io/guides/build/partitions-and-backfills/partitioning-assets
+A key reads `2026-11-20|acme`: Dagster sorts dimensions by name.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+
+import dagster as dg
+
+__all__ = ["WORKSPACE_PARTITIONS", "WorkspaceDays", "build_partitions", "partition_key", "workspace_days"]
+
+#: Name of the dynamic dimension in Dagster's instance; its keys are the slugs of active workspaces.
+WORKSPACE_PARTITIONS = "workspace"
+
+
+def build_partitions(start: date) -> dg.MultiPartitionsDefinition:
+    """The partitions every asset of the chain shares; today is a key, too."""
+    return dg.MultiPartitionsDefinition(
+        {
+            "workspace": dg.DynamicPartitionsDefinition(name=WORKSPACE_PARTITIONS),
+            "date": dg.DailyPartitionsDefinition(start_date=start.isoformat(), end_offset=1),
+        }
+    )
+
+
+def partition_key(slug: str, day: date) -> str:
+    """The key of one workspace and day."""
+    return f"{day.isoformat()}|{slug}"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceDays:
+    """The part of a run's rectangle that belongs to one workspace."""
+
+    slug: str
+    keys: dict[date, str]
+
+
+def workspace_days(keys: Iterable[str]) -> Iterator[WorkspaceDays]:
+    """Group partition keys of any rectangle by workspace, days in order.
+
+    A backfill may put several workspaces in one run: it groups by whichever dimension has fewer keys.
+    """
+    split = sorted((slug, date.fromisoformat(day), key) for key in keys for day, slug in [str(key).split("|", 1)])
+    for slug, group in groupby(split, key=lambda part: part[0]):
+        yield WorkspaceDays(slug, {day: key for _, day, key in group})

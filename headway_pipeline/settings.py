@@ -1,0 +1,138 @@
+"""The environment, read once into one typed object. Nothing else reads environment variables."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from headway_pipeline.model.errors import ConfigurationError
+
+__all__ = ["ENVIRONMENT_VARIABLES", "Settings", "current_settings", "find_home", "load_settings"]
+
+#: Every variable the project reads, with what it is for; the documentation is tested against this.
+ENVIRONMENT_VARIABLES: Mapping[str, str] = {
+    "DATABASE_URL": "database of calls and features; SQLite in HEADWAY_HOME when unset",
+    "HEADWAY_HOME": "folder of the embedded database, the key file and Dagster's instance",
+    "HEADWAY_SECRET_KEY": "keys that seal credentials, comma-separated, newest first",
+    "HEADWAY_START_DATE": "first day of the date partitions, taken at the first run",
+    "HEADWAY_ALLOWED_HOSTS": "API hosts beside the vendors' own, comma-separated",
+    "GONG_ACCESS_KEY": "Gong access key for a connector made with `--credentials env`",
+    "GONG_SECRET_KEY": "Gong secret key for a connector made with `--credentials env`",
+}
+
+HOME_FOLDER = ".headway"
+DEFAULT_YEARS_BACK = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How this process is set up.
+
+    Attributes:
+        home: absolute path of HEADWAY_HOME; may not exist yet.
+        database_url: SQLAlchemy URL; may hold a password, so it is never shown.
+        secret_key: HEADWAY_SECRET_KEY, or None.
+        environment: the variables sources may read credentials from.
+    """
+
+    home: Path
+    database_url: str = field(repr=False)
+    secret_key: str | None = field(repr=False)
+    start_date: date
+    allowed_hosts: frozenset[str]
+    environment: Mapping[str, str] = field(repr=False, default_factory=dict)
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the database is the embedded default."""
+        return self.database_url.startswith("sqlite")
+
+    @property
+    def key_file(self) -> Path:
+        """Where the embedded default keeps the key that seals credentials."""
+        return self.home / "secret.key"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Dagster's instance folder."""
+        return self.home / "dagster"
+
+    def prepare_home(self) -> bool:
+        """Make HEADWAY_HOME, readable by its owner only, and settle the start date in it.
+
+        Returns:
+            Whether it was made now.
+
+        Raises:
+            ConfigurationError: the folder cannot be made or written.
+        """
+        is_new = not self.home.is_dir()
+        try:
+            self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.dagster_home.mkdir(mode=0o700, exist_ok=True)
+            start_file = self.home / START_FILE
+            if not start_file.exists():
+                start_file.write_text(f"{self.start_date.isoformat()}\n", encoding="utf-8")
+        except OSError as error:
+            raise ConfigurationError(
+                f"the folder {self.home} cannot be made or written ({error.strerror})",
+                "set HEADWAY_HOME to a folder you may write",
+            ) from error
+        return is_new
+
+
+#: Holds the first partition day, which must not move once partitions exist.
+START_FILE = "start_date"
+
+
+def find_home(environment: Mapping[str, str], working_folder: Path) -> Path:
+    """HEADWAY_HOME, else the nearest `.headway` here or in a parent folder, else `.headway` here."""
+    named = environment.get("HEADWAY_HOME")
+    if named:
+        return Path(named).expanduser().absolute()
+    for folder in (working_folder, *working_folder.parents):
+        if (folder / HOME_FOLDER).is_dir():
+            return folder / HOME_FOLDER
+    return working_folder / HOME_FOLDER
+
+
+def load_settings(environment: Mapping[str, str], working_folder: Path) -> Settings:
+    """Read the environment; touches no database and makes no folder.
+
+    Raises:
+        ConfigurationError: a variable has no usable value.
+    """
+    home = find_home(environment, working_folder.absolute())
+    return Settings(
+        home=home,
+        database_url=environment.get("DATABASE_URL") or f"sqlite:///{home / 'headway.db'}",
+        secret_key=environment.get("HEADWAY_SECRET_KEY") or None,
+        start_date=_start_date(home, environment),
+        allowed_hosts=_hosts(environment.get("HEADWAY_ALLOWED_HOSTS", "")),
+        environment=dict(environment),
+    )
+
+
+def current_settings() -> Settings:
+    """The settings of this process, as its environment and working folder stand now."""
+    return load_settings(os.environ, Path.cwd())
+
+
+def _hosts(listed: str) -> frozenset[str]:
+    return frozenset(host.strip().lower() for host in listed.split(",") if host.strip())
+
+
+def _start_date(home: Path, environment: Mapping[str, str]) -> date:
+    """What was settled at the first run, else HEADWAY_START_DATE, else two years back."""
+    start_file = home / START_FILE
+    named = start_file.read_text(encoding="utf-8").strip() if start_file.exists() else ""
+    where = str(start_file) if named else "HEADWAY_START_DATE"
+    named = named or environment.get("HEADWAY_START_DATE", "").strip()
+    if not named:
+        today = datetime.now(tz=UTC).date()
+        return date(today.year - DEFAULT_YEARS_BACK, today.month, 1)
+    try:
+        return date.fromisoformat(named)
+    except ValueError as error:
+        raise ConfigurationError(f"{where} holds {named!r}, which is no date", "write it as YYYY-MM-DD") from error

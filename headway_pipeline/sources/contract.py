@@ -1,0 +1,223 @@
+"""The contract every source keeps: two phases, `list` then `hydrate`, and a check.
+
+The engine in `ingestion/` owns windows, page walks, limits, retries and patience. A source turns one request of
+the engine into HTTP requests and their answers into the normal form. It keeps nothing between calls.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from headway_pipeline.model.calls import Call, Transcript
+from headway_pipeline.model.windows import TimeWindow
+from headway_pipeline.model.workspaces import Credentials
+
+if TYPE_CHECKING:
+    from headway_pipeline.sources.rest import RestClient
+
+__all__ = [
+    "Absence",
+    "BadRecord",
+    "CallRef",
+    "Connection",
+    "CredentialField",
+    "Hydration",
+    "NotHydrated",
+    "Page",
+    "RequestDefaults",
+    "Source",
+    "Standing",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialField:
+    """One secret a source needs.
+
+    Attributes:
+        name: the key it is stored under, e.g. "access_key".
+        aliases: other spellings that are accepted, e.g. "gong_access_key".
+        environment: the variable it is read from for a connector made with `--credentials env`.
+    """
+
+    name: str
+    label: str
+    aliases: tuple[str, ...]
+    environment: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestDefaults:
+    """A source's own limits, the defaults of its Dagster resource.
+
+    Attributes:
+        requests_per_second: steady rate; the vendor's published maximum or below.
+        requests_per_day: budget, well below the vendor's maximum, which other tools share.
+        timeout_s: read time-out of one request.
+        patience_s: the longest wait the source may ask for before the connector's work ends for this run.
+        longest_window: longest span asked for in one listing.
+        lookback: how far back a nightly sweep looks for late calls.
+    """
+
+    requests_per_second: float
+    requests_per_day: int
+    timeout_s: float = 120.0
+    patience_s: float = 60.0
+    longest_window: timedelta = timedelta(days=7)
+    lookback: timedelta = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What a source object works with.
+
+    Attributes:
+        base_url: the API address without a trailing slash.
+        vendor_domains: e-mail domains of the workspace's own people.
+    """
+
+    base_url: str
+    credentials: Credentials
+    vendor_domains: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class BadRecord:
+    """A listed record that could not be brought to the normal form.
+
+    Attributes:
+        external_id: its id, or None where even that is unusable.
+        problem: what is wrong with it, without speech or names.
+    """
+
+    external_id: str | None
+    problem: str
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a listing.
+
+    Attributes:
+        next_token: opaque; None on the last page. Valid only within this walk, never stored.
+        unknown_fields: dotted paths of fields the parser does not know, with how often: the drift metric.
+    """
+
+    calls: tuple[Call, ...]
+    next_token: str | None
+    bad_records: tuple[BadRecord, ...] = ()
+    unknown_fields: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CallRef:
+    """A call to hydrate, as the ledger knows it."""
+
+    external_id: str
+    occurred_at: datetime
+    duration_s: int | None
+    raw: Mapping[str, Any]
+
+
+class Absence(StrEnum):
+    """Why there is no transcript now."""
+
+    NOT_READY = "not_ready"
+    ABSENT = "absent"
+    FORBIDDEN = "forbidden"
+
+
+@dataclass(frozen=True, slots=True)
+class Hydration:
+    """The transcript of one call."""
+
+    external_id: str
+    transcript: Transcript
+
+
+@dataclass(frozen=True, slots=True)
+class NotHydrated:
+    """No transcript of one call, and why. A value, never an exception and never empty text."""
+
+    external_id: str
+    absence: Absence
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a check of the credentials found out: good, and seeing calls or nothing.
+
+    Attributes:
+        sees_calls: whether any call is visible; None where the probe cannot tell.
+        words: who the credentials are and what they see, for people.
+    """
+
+    sees_calls: bool | None
+    words: str
+
+
+class Source(ABC):
+    """A place calls come from. Subclass it in a file of its own in this folder.
+
+    Every method raises the `SourceError` that fits and nothing else for what the outside world does.
+    """
+
+    #: Name in the ledger, on the command line, as Dagster resource: `[a-z_]+`.
+    name: ClassVar[str]
+    #: Name for people.
+    label: ClassVar[str]
+    default_base_url: ClassVar[str]
+    #: A path that callers may leave at the end of a base URL, e.g. "/v2"; it is cut off.
+    base_url_suffix: ClassVar[str] = ""
+    #: Host suffixes a connector's address must end in (the vendor's own), but for operator-named hosts.
+    vendor_hosts: ClassVar[tuple[str, ...]]
+    credential_fields: ClassVar[tuple[CredentialField, ...]]
+    request_defaults: ClassVar[RequestDefaults]
+    #: How many calls one `hydrate` takes.
+    hydrate_batch_size: ClassVar[int]
+    #: Listing must reach this far past the last day, where the source filters on a time after the call's start.
+    listing_margin: ClassVar[timedelta] = timedelta(0)
+
+    def __init__(self, connection: Connection, rest: "RestClient") -> None:
+        self.connection = connection
+        self.rest = rest
+
+    @classmethod
+    @abstractmethod
+    def authorization(cls, credentials: Credentials) -> Mapping[str, str]:
+        """The HTTP headers that carry the credentials."""
+
+    @abstractmethod
+    def check(self) -> Standing:
+        """Try the credentials with the cheapest request.
+
+        Raises:
+            BadCredentialsError, MissingPermissionError, WrongHostError, TransientSourceError, RateLimitedError.
+        """
+
+    @abstractmethod
+    def list(self, window: TimeWindow, page_token: str | None) -> Page:
+        """One page of the calls in `window`; the first where `page_token` is None. One request.
+
+        Raises:
+            CursorExpiredError: the walk must start again.
+            SourceError: any of the tree.
+        """
+
+    @abstractmethod
+    def hydrate(self, refs: Sequence[CallRef]) -> Iterator[Hydration | NotHydrated]:
+        """The transcripts of at most `hydrate_batch_size` calls; one answer for each, in any order.
+
+        Raises:
+            SourceError: any of the tree.
+        """
+
+    @classmethod
+    @abstractmethod
+    def link(cls, url: str, start_ms: int | None) -> str:
+        """The address at which a person hears the moment `start_ms` of the call at `url`."""

@@ -1,0 +1,13 @@
+"""The only place that knows SQL: tables, migrations, sealing, leases, and everything the database can be asked.
+
+What belongs here: statements and what must hold in the database. What does not: what is due because of a source
+or an analyst (`ingestion/`), and how things are shown.
+"""
+
+from headway_pipeline.store.filings import DueMatching, FeatureCounts, StoredFeature
+from headway_pipeline.store.leases import Lease
+from headway_pipeline.store.opening import Store, open_store
+from headway_pipeline.store.relevance import DueCall
+from headway_pipeline.store.transcripts import DueMessage
+
+__all__ = ["DueCall", "DueMatching", "DueMessage", "FeatureCounts", "Lease", "Store", "StoredFeature", "open_store"]

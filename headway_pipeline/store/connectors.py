@@ -1,0 +1,177 @@
+"""Connectors with their sealed credentials and their health."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from headway_pipeline.model.errors import AlreadyExistsError, CredentialsSealedError, UnknownThingError
+from headway_pipeline.model.identity import derived_id
+from headway_pipeline.model.workspaces import Connector, ConnectorHealth, Credentials
+from headway_pipeline.store.engine import Database
+from headway_pipeline.store.sealing import CredentialSealer
+from headway_pipeline.store.tables import workspace_connectors
+from headway_pipeline.store.workspaces import as_uuid
+
+__all__ = ["Connectors"]
+
+
+class Connectors:
+    """Workspaces' access to sources."""
+
+    def __init__(
+        self, database: Database, sealing: Callable[[], CredentialSealer], now: Callable[[], datetime]
+    ) -> None:
+        self._database = database
+        self._sealing = sealing
+        self._now = now
+
+    def add(
+        self,
+        workspace_id: uuid.UUID,
+        connector_type: str,
+        *,
+        name: str | None = None,
+        base_url: str | None = None,
+        credentials: Credentials | None = None,
+        uses_environment: bool = False,
+    ) -> Connector:
+        """Add one, its credentials sealed.
+
+        Raises:
+            AlreadyExistsError: the workspace has a connector of that name.
+        """
+        chosen = name or connector_type
+        key = derived_id("connector", str(workspace_id), chosen)
+        sealed = None if credentials is None else self._sealing().seal(credentials, workspace_id, key)
+        with self._database.writing() as connection:
+            same = sa.select(workspace_connectors.c.id).where(
+                workspace_connectors.c.workspace_id == workspace_id, workspace_connectors.c.name == chosen
+            )
+            if connection.execute(same).first():
+                raise AlreadyExistsError(
+                    f"there is a connector {chosen!r} already", "choose another --name for a second one"
+                )
+            connection.execute(
+                workspace_connectors.insert().values(
+                    id=key,
+                    workspace_id=workspace_id,
+                    connector_type=connector_type,
+                    name=chosen,
+                    base_url=base_url,
+                    credentials=sealed,
+                    uses_environment=uses_environment,
+                )
+            )
+        return self.find(workspace_id, chosen)
+
+    def readdress(self, connector_id: uuid.UUID, *, base_url: str | None, credentials: Credentials) -> None:
+        """Give a connector another address, which needs its credentials again, and a fresh start."""
+        table = workspace_connectors
+        with self._database.writing() as connection:
+            row = connection.execute(sa.select(table.c.workspace_id).where(table.c.id == connector_id)).one()
+            sealed = self._sealing().seal(credentials, row.workspace_id, connector_id)
+            connection.execute(
+                table.update()
+                .where(table.c.id == connector_id)
+                .values(
+                    base_url=base_url,
+                    credentials=sealed,
+                    uses_environment=False,
+                    is_active=True,
+                    resume_at=None,
+                    updated_at=self._now(),
+                )
+            )
+
+    def list(
+        self, workspace_id: uuid.UUID, *, active_only: bool = True, connector_type: str | None = None
+    ) -> "list[Connector]":
+        """The workspace's connectors, by name."""
+        table = workspace_connectors
+        query = sa.select(table).where(table.c.workspace_id == workspace_id).order_by(table.c.name)
+        if active_only:
+            query = query.where(table.c.is_active)
+        if connector_type is not None:
+            query = query.where(table.c.connector_type == connector_type)
+        with self._database.reading() as connection:
+            return [_connector(row) for row in connection.execute(query).mappings()]
+
+    def find(self, workspace_id: uuid.UUID, named: str) -> Connector:
+        """By id or name.
+
+        Raises:
+            UnknownThingError: there is none; the words name those there are.
+        """
+        table = workspace_connectors
+        key = as_uuid(named)
+        condition = table.c.name == named if key is None else table.c.id == key
+        query = sa.select(table).where(table.c.workspace_id == workspace_id, condition)
+        with self._database.reading() as connection:
+            row = connection.execute(query).mappings().first()
+        if row is None:
+            known = ", ".join(found.name for found in self.list(workspace_id, active_only=False)) or "none yet"
+            raise UnknownThingError(f"there is no connector {named!r}", f"the workspace has these: {known}")
+        return _connector(row)
+
+    def credentials(self, connector: Connector) -> Credentials:
+        """The connector's secrets.
+
+        Raises:
+            CredentialsSealedError: they are missing or do not open.
+        """
+        table = workspace_connectors
+        with self._database.reading() as connection:
+            envelope = connection.execute(
+                sa.select(table.c.credentials).where(table.c.id == connector.id)
+            ).scalar_one_or_none()
+        if not isinstance(envelope, Mapping):
+            raise CredentialsSealedError(
+                f"connector {connector.name} has no stored credentials", "add the connector again with them"
+            )
+        return self._sealing().open(envelope, connector.workspace_id, connector.id)
+
+    def disable(self, connector_id: uuid.UUID) -> None:
+        """Use it no more; what it brought stays."""
+        self._update(connector_id, is_active=False)
+
+    def record_health(
+        self,
+        connector_id: uuid.UUID,
+        health: ConnectorHealth,
+        *,
+        last_error: str | None = None,
+        ok: bool = False,
+        resume_at: datetime | None = None,
+    ) -> None:
+        """Write how it is; `ok` also notes the time."""
+        values: dict[str, Any] = {"health": health.value, "last_error": last_error, "resume_at": resume_at}
+        if ok:
+            values["last_ok_at"] = self._now()
+        self._update(connector_id, **values)
+
+    def _update(self, connector_id: uuid.UUID, **values: Any) -> None:
+        table = workspace_connectors
+        with self._database.writing() as connection:
+            connection.execute(
+                table.update().where(table.c.id == connector_id).values(**values, updated_at=self._now())
+            )
+
+
+def _connector(row: Mapping[Any, Any]) -> Connector:
+    return Connector(
+        id=row["id"],
+        workspace_id=row["workspace_id"],
+        connector_type=row["connector_type"],
+        name=row["name"],
+        base_url=row["base_url"],
+        is_active=row["is_active"],
+        uses_environment=row["uses_environment"],
+        health=ConnectorHealth(row["health"]),
+        last_error=row["last_error"],
+        last_ok_at=row["last_ok_at"],
+        resume_at=row["resume_at"],
+        settings=row["settings"],
+    )

@@ -1,0 +1,190 @@
+"""Which calls are to be filed, and what is filed under which theme."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from headway_pipeline.model.features import (
+    Evidence,
+    ExtractedFeature,
+    FeatureType,
+    Filing,
+    Origin,
+    Sentiment,
+    Urgency,
+)
+from headway_pipeline.model.identity import derived_id
+from headway_pipeline.model.ledger import MessageState
+from headway_pipeline.store.leases import Lease
+from headway_pipeline.store.messages import Ledger, is_due
+from headway_pipeline.store.statements import insert_into, on_days
+from headway_pipeline.store.tables import evidence, extracted_features, features, messages, themes
+
+__all__ = ["DueMatching", "FeatureCounts", "Filings", "StoredFeature"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFeature:
+    """An extracted feature with its id."""
+
+    id: uuid.UUID
+    feature: ExtractedFeature
+
+
+@dataclass(frozen=True, slots=True)
+class DueMatching:
+    """A call whose items are to be filed under the present themes."""
+
+    id: uuid.UUID
+    source: str
+    occurred_at: datetime
+    attempts: int
+    items: tuple[StoredFeature, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureCounts:
+    """One day's features: by type and by theme, and what is in the inbox."""
+
+    by_type: Mapping[str, int] = field(default_factory=dict)
+    by_theme: Mapping[str, int] = field(default_factory=dict)
+    inbox: int = 0
+
+
+class Filings:
+    """Features: extracted features under their themes."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def awaiting(
+        self, workspace_id: uuid.UUID, days: Sequence[date], themes_hash: str, now: datetime
+    ) -> list[DueMatching]:
+        """Analysed calls that were not filed under the themes of `themes_hash`; newest first."""
+        query = (
+            sa.select(messages.c.id, messages.c.source, messages.c.occurred_at, messages.c.attempts)
+            .where(
+                messages.c.workspace_id == workspace_id,
+                on_days(days),
+                is_due(now, MessageState.ANALYSED),
+                messages.c.filed_themes_hash.is_distinct_from(themes_hash),
+            )
+            .order_by(messages.c.occurred_at.desc(), messages.c.id)
+        )
+        with self._ledger.database.reading() as connection:
+            rows = connection.execute(query).all()
+            return [DueMatching(*row, items=_items(connection, row.id)) for row in rows]
+
+    def record(
+        self, lease: Lease, message_id: uuid.UUID, themes_hash: str, filings: Mapping[uuid.UUID, Filing]
+    ) -> None:
+        """File a call's items: under a theme, or out of `features` into the inbox. Unchanged rows stay untouched."""
+        with self._ledger.writing(lease) as connection:
+            standing = {
+                row["extracted_feature_id"]: row
+                for row in connection.execute(
+                    sa.select(features).where(features.c.message_id == message_id)
+                ).mappings()
+            }
+            for item_id, filing in filings.items():
+                self._file(connection, lease, message_id, item_id, filing, standing.get(item_id))
+            self._ledger.move(connection, lease, message_id, MessageState.ANALYSED, filed_themes_hash=themes_hash)
+
+    def _file(
+        self,
+        connection: Connection,
+        lease: Lease,
+        message_id: uuid.UUID,
+        item_id: uuid.UUID,
+        filing: Filing,
+        standing: Mapping[Any, Any] | None,
+    ) -> None:
+        if filing.theme_id is None:
+            if standing is not None:
+                connection.execute(features.delete().where(features.c.id == standing["id"]))
+            return
+        values = _filed(filing)
+        if standing is not None and all(standing[name] == value for name, value in values.items()):
+            return
+        copied = ("title", "description", "type", "urgency", "sentiment_score")
+        query = sa.select(*(extracted_features.c[name] for name in copied)).where(extracted_features.c.id == item_id)
+        row = {
+            "id": derived_id("feature", str(item_id)),
+            "workspace_id": lease.workspace_id,
+            "message_id": message_id,
+            "extracted_feature_id": item_id,
+            **connection.execute(query).mappings().one(),
+            **values,
+        }
+        statement = insert_into(self._ledger.database, features).values(**row)
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["extracted_feature_id"], set_={**values, "updated_at": self._ledger.now()}
+            )
+        )
+
+    def counts(self, workspace_id: uuid.UUID, days: Sequence[date] | None) -> Mapping[date, FeatureCounts]:
+        """Features of each day that has any, by type and theme, and the inbox."""
+        query = (
+            sa.select(messages.c.occurred_at, extracted_features.c.type, themes.c.name)
+            .join(extracted_features, extracted_features.c.message_id == messages.c.id)
+            .outerjoin(features, features.c.extracted_feature_id == extracted_features.c.id)
+            .outerjoin(themes, themes.c.id == features.c.theme_id)
+            .where(messages.c.workspace_id == workspace_id, on_days(days))
+        )
+        by_type: dict[date, dict[str, int]] = {}
+        by_theme: dict[date, dict[str, int]] = {}
+        inbox: dict[date, int] = {}
+        with self._ledger.database.reading() as connection:
+            for occurred_at, kind, theme in connection.execute(query):
+                day = occurred_at.date()
+                types, themed = by_type.setdefault(day, {}), by_theme.setdefault(day, {})
+                types[kind] = types.get(kind, 0) + 1
+                if theme is None:
+                    inbox[day] = inbox.get(day, 0) + 1
+                else:
+                    themed[theme] = themed.get(theme, 0) + 1
+        return {day: FeatureCounts(by_type[day], by_theme[day], inbox.get(day, 0)) for day in sorted(by_type)}
+
+
+def _filed(filing: Filing) -> dict[str, Any]:
+    second = filing.best[1] if len(filing.best) > 1 else None
+    return {
+        "theme_id": filing.theme_id,
+        "theme_score": filing.best[0].score,
+        "second_theme_id": second.theme_id if second else None,
+        "second_theme_score": second.score if second else None,
+    }
+
+
+def _items(connection: Connection, message_id: uuid.UUID) -> tuple[StoredFeature, ...]:
+    spans: dict[uuid.UUID, list[Evidence]] = {}
+    found = sa.select(evidence).where(evidence.c.message_id == message_id).order_by(evidence.c.position)
+    for row in connection.execute(found):
+        span = Evidence(row.segment_index, row.char_start, row.char_end, row.quote)
+        spans.setdefault(row.extracted_feature_id, []).append(span)
+    table = extracted_features
+    query = sa.select(table).where(table.c.message_id == message_id).order_by(table.c.position)
+    return tuple(
+        StoredFeature(
+            row.id,
+            ExtractedFeature(
+                type=FeatureType(row.type),
+                title=row.title,
+                description=row.description,
+                urgency=Urgency(row.urgency),
+                urgency_reason=row.urgency_reason,
+                sentiment=Sentiment(row.sentiment),
+                sentiment_score=row.sentiment_score,
+                confidence=row.confidence,
+                origin=Origin(row.origin),
+                evidence=tuple(spans[row.id]),
+            ),
+        )
+        for row in connection.execute(query)
+    )

@@ -1,0 +1,243 @@
+"""Moves of messages through the ledger, and counts of where they stand."""
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from headway_pipeline.model.errors import StoreError
+from headway_pipeline.model.ledger import MessageState, Reason, may_follow
+from headway_pipeline.store.engine import Database
+from headway_pipeline.store.leases import Lease, verify
+from headway_pipeline.store.statements import on_days
+from headway_pipeline.store.tables import (
+    evidence,
+    extracted_features,
+    features,
+    messages,
+    model_answers,
+    relevance_scores,
+    transcripts,
+)
+
+__all__ = ["Ledger", "Messages", "Waiting", "forget_reading", "is_due", "purge"]
+
+PURGED_STATES = (MessageState.PRIVATE, MessageState.FORBIDDEN, MessageState.DELETED)
+
+
+class Ledger:
+    """What every writer of the ledger works with: the database, the clock, and writes under a lease."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self.database = database
+        self.now = now
+
+    @contextmanager
+    def writing(self, lease: Lease) -> Iterator[Connection]:
+        """A transaction that commits only if `lease` is still held.
+
+        Raises:
+            WorkspaceBusyError: it is not.
+            StoreError: the database cannot be written.
+        """
+        with self.database.writing() as connection:
+            verify(connection, lease)
+            yield connection
+
+    def update(self, connection: Connection, lease: Lease, message_id: uuid.UUID, **values: Any) -> None:
+        """Change one message of the lease's workspace."""
+        connection.execute(
+            messages.update()
+            .where(messages.c.workspace_id == lease.workspace_id, messages.c.id == message_id)
+            .values(**values, updated_at=self.now())
+        )
+
+    def move(
+        self,
+        connection: Connection,
+        lease: Lease,
+        message_id: uuid.UUID,
+        state: MessageState,
+        reason: Reason | None = None,
+        **values: Any,
+    ) -> None:
+        """Move one message, if it may go there; attempts and retry times start afresh unless given.
+
+        Raises:
+            StoreError: the move is not one of the ledger's.
+        """
+        query = sa.select(messages.c.state).where(
+            messages.c.workspace_id == lease.workspace_id, messages.c.id == message_id
+        )
+        before = MessageState(connection.execute(query).scalar_one())
+        if not may_follow(before, state):
+            raise StoreError(
+                f"a message cannot go from {before.value} to {state.value}", "this is a defect: report it"
+            )
+        if state in PURGED_STATES:
+            purge(connection, lease.workspace_id, message_id)
+        fresh: dict[str, Any] = {"resume_state": None, "attempts": 0, "next_attempt_at": None}
+        self.update(
+            connection, lease, message_id, state=state.value, reason=str(reason) if reason else None, **fresh | values
+        )
+
+
+def forget_reading(connection: Connection, workspace_id: uuid.UUID, message_id: uuid.UUID) -> None:
+    """Remove everything that was derived from a message's transcript."""
+    # Evidence and features go with their extracted feature in PostgreSQL and SQLite alike; named here in the order
+    # of their dependence, for a reader and for a database whose cascades are off.
+    for table in (features, evidence, extracted_features, relevance_scores):
+        connection.execute(
+            table.delete().where(table.c.workspace_id == workspace_id, table.c.message_id == message_id)
+        )
+
+
+def purge(connection: Connection, workspace_id: uuid.UUID, message_id: uuid.UUID) -> None:
+    """Leave nothing of a message but its id, its day and its state."""
+    forget_reading(connection, workspace_id, message_id)
+    for table in (transcripts, model_answers):
+        connection.execute(
+            table.delete().where(table.c.workspace_id == workspace_id, table.c.message_id == message_id)
+        )
+    query = sa.select(messages.c.occurred_at).where(messages.c.id == message_id)
+    occurred_at = connection.execute(query).scalar_one()
+    connection.execute(
+        messages.update()
+        .where(messages.c.workspace_id == workspace_id, messages.c.id == message_id)
+        .values(
+            title=None,
+            url=None,
+            language=None,
+            account=None,
+            duration_s=None,
+            participants=[],
+            metadata={},
+            raw={},
+            content_hash="",
+            occurred_at=occurred_at.replace(hour=0, minute=0, second=0, microsecond=0),
+            analysed_text_hash=None,
+            filed_themes_hash=None,
+            sentiment=None,
+            sentiment_score=None,
+        )
+    )
+
+
+def is_due(now: datetime, *states: MessageState) -> sa.ColumnElement[bool]:
+    """The message is in one of `states`, or quarantined from one and its next attempt has come."""
+    words = [state.value for state in states]
+    retry = sa.and_(
+        messages.c.state == MessageState.QUARANTINED.value,
+        messages.c.resume_state.in_(words),
+        sa.or_(messages.c.next_attempt_at.is_(None), messages.c.next_attempt_at <= now),
+    )
+    return sa.or_(messages.c.state.in_(words), retry)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Messages of one day that share a state and a reason."""
+
+    day: date
+    source: str
+    state: MessageState
+    reason: Reason
+    count: int
+
+
+class Messages:
+    """Where messages stand."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def move(
+        self,
+        lease: Lease,
+        message_id: uuid.UUID,
+        state: MessageState,
+        reason: Reason | None = None,
+        *,
+        next_attempt_at: datetime | None = None,
+        count_attempt: bool = False,
+    ) -> None:
+        """Move a message; into private, forbidden or deleted everything derived from it is purged.
+
+        Raises:
+            StoreError: the move is not one of the ledger's.
+        """
+        attempts = messages.c.attempts + 1 if count_attempt else 0
+        with self._ledger.writing(lease) as connection:
+            self._ledger.move(
+                connection, lease, message_id, state, reason, attempts=attempts, next_attempt_at=next_attempt_at
+            )
+
+    def quarantine(self, lease: Lease, message_id: uuid.UUID, reason: Reason, *, next_attempt_at: datetime) -> None:
+        """Set a message aside; it returns to the state it came from when its next attempt is due."""
+        came_from = sa.func.coalesce(messages.c.resume_state, messages.c.state)
+        with self._ledger.writing(lease) as connection:
+            self._ledger.update(
+                connection,
+                lease,
+                message_id,
+                resume_state=came_from,
+                state=MessageState.QUARANTINED.value,
+                reason=str(reason),
+                attempts=messages.c.attempts + 1,
+                next_attempt_at=next_attempt_at,
+            )
+
+    def wait(self, lease: Lease, message_ids: Sequence[uuid.UUID], reason: Reason) -> None:
+        """Say why messages stay where they are; one that says so already is not touched."""
+        if not message_ids:
+            return
+        words = str(reason)
+        with self._ledger.writing(lease) as connection:
+            connection.execute(
+                messages.update()
+                .where(
+                    messages.c.workspace_id == lease.workspace_id,
+                    messages.c.id.in_(message_ids),
+                    messages.c.state != MessageState.QUARANTINED.value,
+                    messages.c.reason.is_distinct_from(words),
+                )
+                .values(reason=words, updated_at=self._ledger.now())
+            )
+
+    def counts(
+        self, workspace_id: uuid.UUID, days: Sequence[date] | None = None
+    ) -> Mapping[str, Mapping[MessageState, int]]:
+        """Messages by source and state."""
+        query = (
+            sa.select(messages.c.source, messages.c.state, sa.func.count())
+            .where(messages.c.workspace_id == workspace_id, on_days(days))
+            .group_by(messages.c.source, messages.c.state)
+            .order_by(messages.c.source, messages.c.state)
+        )
+        found: dict[str, dict[MessageState, int]] = {}
+        with self._ledger.database.reading() as connection:
+            for source, state, number in connection.execute(query):
+                found.setdefault(source, {})[MessageState(state)] = number
+        return found
+
+    def waiting(self, workspace_id: uuid.UUID, days: Sequence[date] | None = None) -> list[Waiting]:
+        """Messages that have a reason for where they stand, by day, source, state and reason."""
+        table = messages.c
+        query = sa.select(table.occurred_at, table.source, table.state, table.reason).where(
+            table.workspace_id == workspace_id, on_days(days), table.reason.is_not(None)
+        )
+        found: dict[tuple[date, str, str, str], int] = {}
+        with self._ledger.database.reading() as connection:
+            for occurred_at, source, state, reason in connection.execute(query):
+                key = (occurred_at.date(), source, state, reason)
+                found[key] = found.get(key, 0) + 1
+        return [
+            Waiting(day, source, MessageState(state), parsed, number)
+            for (day, source, state, words), number in sorted(found.items())
+            if (parsed := Reason.parse(words)) is not None
+        ]

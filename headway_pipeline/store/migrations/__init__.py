@@ -1,0 +1,1 @@
+"""Alembic's folder: the environment, the triggers, and one file a revision."""

@@ -1,0 +1,95 @@
+"""The store: one object that holds everything the database can be asked."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from headway_pipeline.store.audit import Audit
+from headway_pipeline.store.connectors import Connectors
+from headway_pipeline.store.engine import Database
+from headway_pipeline.store.extractions import Extractions
+from headway_pipeline.store.filings import Filings
+from headway_pipeline.store.leases import Leases
+from headway_pipeline.store.listings import Listings
+from headway_pipeline.store.messages import Ledger, Messages
+from headway_pipeline.store.reading import Reading
+from headway_pipeline.store.relevance import RelevanceScores
+from headway_pipeline.store.schema import HEAD, ensure_schema
+from headway_pipeline.store.sealing import CredentialSealer
+from headway_pipeline.store.transcripts import Transcripts
+from headway_pipeline.store.workspaces import Themes, Workspaces
+
+__all__ = ["Store", "open_store"]
+
+
+def utc_now() -> datetime:
+    """The present, aware."""
+    return datetime.now(tz=UTC)
+
+
+class Store:
+    """Everything the database can be asked, by subject. Ledger writes need a lease; see `leases`."""
+
+    def __init__(
+        self,
+        database: Database,
+        sealing: Callable[[], CredentialSealer],
+        now: Callable[[], datetime],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self.database = database
+        ledger = Ledger(database, now)
+        self.workspaces = Workspaces(database, now)
+        self.connectors = Connectors(database, sealing, now)
+        self.themes = Themes(database, now)
+        self.leases = Leases(database, now, sleep)
+        self.listings = Listings(ledger)
+        self.messages = Messages(ledger)
+        self.transcripts = Transcripts(ledger)
+        self.relevance_scores = RelevanceScores(ledger)
+        self.extractions = Extractions(ledger)
+        self.filings = Filings(ledger)
+        self.reading = Reading(database, self.messages, self.connectors)
+        self.audit = Audit(database)
+
+    def describe(self) -> str:
+        """What database this is, without a password."""
+        with self.database.reading() as connection:
+            if self.database.is_sqlite:
+                version = connection.execute(sa.text("SELECT sqlite_version()")).scalar_one()
+                mode = connection.execute(sa.text("PRAGMA journal_mode")).scalar_one()
+                return f"SQLite {version} ({mode}) at {self.database.place}, tables at revision {HEAD}"
+            version = connection.execute(sa.text("SHOW server_version")).scalar_one()
+            return f"PostgreSQL {version} at {self.database.place}, tables at revision {HEAD}"
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self.database.close()
+
+
+def open_store(
+    database_url: str,
+    *,
+    sealing: Callable[[], CredentialSealer],
+    now: Callable[[], datetime] = utc_now,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Store:
+    """Open a database; an empty one is set up first.
+
+    Args:
+        database_url: `sqlite:///path` or `postgresql://...`.
+        sealing: makes the sealer of credentials when one is needed, not before.
+
+    Raises:
+        DatabaseUnavailableError: it cannot be reached.
+        SchemaOutdatedError: its tables are of another version.
+    """
+    database = Database(database_url)
+    try:
+        ensure_schema(database)
+    except BaseException:
+        database.close()
+        raise
+    return Store(database, sealing, now, sleep)

@@ -1,0 +1,30 @@
+"""Pieces of SQL that several places need: upserts for either database, and conditions on days."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from headway_pipeline.model.windows import consecutive_runs, day_end, day_start
+from headway_pipeline.store.engine import Database
+from headway_pipeline.store.tables import messages
+
+__all__ = ["insert_into", "on_days"]
+
+
+def insert_into(database: Database, table: sa.Table) -> Any:
+    """An INSERT with `on_conflict_do_update` and `on_conflict_do_nothing`; both dialects spell it alike."""
+    return sqlite.insert(table) if database.is_sqlite else postgresql.insert(table)
+
+
+def on_days(days: Sequence[date] | None) -> sa.ColumnElement[bool]:
+    """The message's call started on one of `days` (UTC); any day for None."""
+    if days is None:
+        return sa.true()
+    spans = [
+        sa.and_(messages.c.occurred_at >= day_start(first), messages.c.occurred_at < day_end(last))
+        for first, last in consecutive_runs(list(days))
+    ]
+    return sa.or_(sa.false(), *spans)

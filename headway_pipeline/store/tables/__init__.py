@@ -1,0 +1,49 @@
+"""Every table, in SQLAlchemy Core. A row of a tenant table can never point into another workspace.
+
+Children refer to their parents by (workspace_id, parent_id), which is also what row-level security will read.
+"""
+
+from headway_pipeline.store.tables.analysis import (
+    decisions,
+    evidence,
+    extracted_features,
+    features,
+    relevance_scores,
+    themes,
+)
+from headway_pipeline.store.tables.columns import METADATA
+from headway_pipeline.store.tables.messages import listings, messages, sightings, transcripts
+from headway_pipeline.store.tables.models import model_answers, model_batches
+from headway_pipeline.store.tables.operations import (
+    api_tokens,
+    audit_log,
+    locks,
+    settings,
+    source_requests,
+    webhook_events,
+)
+from headway_pipeline.store.tables.workspaces import workspace_connectors, workspaces
+
+__all__ = [
+    "METADATA",
+    "api_tokens",
+    "audit_log",
+    "decisions",
+    "evidence",
+    "extracted_features",
+    "features",
+    "listings",
+    "locks",
+    "messages",
+    "model_answers",
+    "model_batches",
+    "relevance_scores",
+    "settings",
+    "sightings",
+    "source_requests",
+    "themes",
+    "transcripts",
+    "webhook_events",
+    "workspace_connectors",
+    "workspaces",
+]

@@ -1,0 +1,118 @@
+"""The ledger: messages, who listed them when, and their transcripts."""
+
+import sqlalchemy as sa
+
+from headway_pipeline.model.features import Sentiment
+from headway_pipeline.model.ledger import MessageState
+from headway_pipeline.store.tables.columns import (
+    JSON_TYPE,
+    METADATA,
+    DashedUuid,
+    UtcDateTime,
+    created_at,
+    one_of,
+    updated_at,
+    workspace_id,
+)
+
+__all__ = ["listings", "messages", "of_message", "sightings", "transcripts"]
+
+
+def of_message() -> sa.ForeignKeyConstraint:
+    """The parent is a message of the same workspace."""
+    return sa.ForeignKeyConstraint(["workspace_id", "message_id"], ["messages.workspace_id", "messages.id"])
+
+
+def of_connector() -> sa.ForeignKeyConstraint:
+    """The parent is a connector of the same workspace."""
+    return sa.ForeignKeyConstraint(
+        ["workspace_id", "connector_id"], ["workspace_connectors.workspace_id", "workspace_connectors.id"]
+    )
+
+
+messages = sa.Table(
+    "messages",
+    METADATA,
+    sa.Column("id", DashedUuid(), primary_key=True),
+    workspace_id(),
+    sa.Column("source", sa.String(40), nullable=False),
+    sa.Column("external_id", sa.Text, nullable=False),
+    sa.Column("title", sa.Text),
+    sa.Column("metadata", JSON_TYPE, nullable=False, server_default="{}"),
+    created_at(),
+    updated_at(),
+    sa.Column("occurred_at", UtcDateTime(), nullable=False),
+    sa.Column("duration_s", sa.Integer),
+    sa.Column("url", sa.Text),
+    sa.Column("language", sa.String(12)),
+    sa.Column("account", sa.Text),
+    sa.Column("participants", JSON_TYPE, nullable=False, server_default="[]"),
+    sa.Column("raw", JSON_TYPE, nullable=False, server_default="{}"),
+    sa.Column("content_hash", sa.String(64), nullable=False, server_default=""),
+    sa.Column("state", sa.String(24), nullable=False),
+    # `code: words`; see model/ledger.py.
+    sa.Column("reason", sa.Text),
+    # Where a quarantined message goes back to.
+    sa.Column("resume_state", sa.String(24)),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("next_attempt_at", UtcDateTime()),
+    # What the call was read and filed at: whether it is out of date is derived from these.
+    sa.Column("analysed_text_hash", sa.String(64)),
+    sa.Column("filed_themes_hash", sa.String(64)),
+    # Of the call as a whole.
+    sa.Column("sentiment", sa.String(12)),
+    sa.Column("sentiment_score", sa.Float),
+    sa.UniqueConstraint("workspace_id", "id"),
+    sa.UniqueConstraint("workspace_id", "source", "external_id"),
+    one_of("state", MessageState),
+    one_of("resume_state", MessageState),
+    one_of("sentiment", Sentiment),
+    sa.CheckConstraint("sentiment_score BETWEEN -1 AND 1", name="sentiment_score"),
+    sa.CheckConstraint("attempts >= 0", name="attempts"),
+    sa.Index(None, "workspace_id", "occurred_at"),
+    sa.Index(None, "workspace_id", "state"),
+)
+
+sightings = sa.Table(
+    "sightings",
+    METADATA,
+    workspace_id(),
+    sa.Column("message_id", DashedUuid(), primary_key=True),
+    sa.Column("connector_id", DashedUuid(), primary_key=True),
+    sa.Column("first_listed_at", UtcDateTime(), nullable=False),
+    sa.Column("last_listed_at", UtcDateTime(), nullable=False),
+    of_message(),
+    of_connector(),
+    sa.Index(None, "connector_id", "last_listed_at"),
+)
+
+listings = sa.Table(
+    "listings",
+    METADATA,
+    workspace_id(),
+    sa.Column("connector_id", DashedUuid(), primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("run_id", sa.Text, nullable=False),
+    sa.Column("listed_count", sa.Integer, nullable=False),
+    sa.Column("started_at", UtcDateTime(), nullable=False),
+    # NULL while the last attempt failed; `error` then says why.
+    sa.Column("completed_at", UtcDateTime()),
+    sa.Column("error", sa.Text),
+    of_connector(),
+    sa.CheckConstraint("(completed_at IS NULL) = (error IS NOT NULL)", name="outcome"),
+)
+
+transcripts = sa.Table(
+    "transcripts",
+    METADATA,
+    workspace_id(),
+    sa.Column("message_id", DashedUuid(), primary_key=True),
+    sa.Column("segments", JSON_TYPE, nullable=False),
+    sa.Column("text_hash", sa.String(64), nullable=False),
+    # The message's content_hash at hydration: another one means the transcript is to be fetched again.
+    sa.Column("content_hash", sa.String(64), nullable=False),
+    sa.Column("speech_chars", sa.Integer, nullable=False),
+    sa.Column("fetched_at", UtcDateTime(), nullable=False),
+    sa.UniqueConstraint("workspace_id", "message_id"),
+    of_message(),
+)

@@ -1,0 +1,95 @@
+"""Leases, hints, request counts, tokens, the audit log and settings."""
+
+import sqlalchemy as sa
+
+from headway_pipeline.store.tables.columns import (
+    JSON_TYPE,
+    METADATA,
+    DashedUuid,
+    UtcDateTime,
+    created_at,
+    updated_at,
+    workspace_id,
+)
+from headway_pipeline.store.tables.messages import of_connector
+
+__all__ = ["api_tokens", "audit_log", "locks", "settings", "source_requests", "webhook_events"]
+
+# One row a workspace whose ledger is or was written. `token` grows with every new holder: a writer that lost its
+# lease finds another token in its transaction and stops.
+locks = sa.Table(
+    "locks",
+    METADATA,
+    workspace_id(primary_key=True),
+    sa.Column("owner", sa.Text),
+    sa.Column("token", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("acquired_at", UtcDateTime()),
+    sa.Column("expires_at", UtcDateTime()),
+)
+
+# Hints that something happened at a source; polling stays the truth.
+webhook_events = sa.Table(
+    "webhook_events",
+    METADATA,
+    sa.Column("id", DashedUuid(), primary_key=True),
+    workspace_id(),
+    sa.Column("connector_id", DashedUuid(), nullable=False),
+    sa.Column("delivery_id", sa.Text, nullable=False),
+    sa.Column("external_id", sa.Text),
+    sa.Column("occurred_at", UtcDateTime()),
+    sa.Column("received_at", UtcDateTime(), nullable=False),
+    sa.Column("handled_at", UtcDateTime()),
+    of_connector(),
+    sa.UniqueConstraint("connector_id", "delivery_id"),
+    sa.Index(None, "workspace_id", "handled_at"),
+)
+
+source_requests = sa.Table(
+    "source_requests",
+    METADATA,
+    workspace_id(),
+    sa.Column("connector_id", DashedUuid(), primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("endpoint", sa.String(120), primary_key=True),
+    # HTTP status; 0 for no answer.
+    sa.Column("status", sa.Integer, primary_key=True),
+    sa.Column("count", sa.Integer, nullable=False),
+    of_connector(),
+)
+
+api_tokens = sa.Table(
+    "api_tokens",
+    METADATA,
+    sa.Column("id", DashedUuid(), primary_key=True),
+    # NULL for the operator's token.
+    sa.Column("workspace_id", DashedUuid(), sa.ForeignKey("workspaces.id")),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("role", sa.String(12), nullable=False),
+    sa.Column("token_hash", sa.String(64), nullable=False, unique=True),
+    created_at(),
+    sa.Column("last_used_at", UtcDateTime()),
+    sa.Column("revoked_at", UtcDateTime()),
+    sa.CheckConstraint("role IN ('viewer', 'editor', 'admin', 'operator')", name="role"),
+    sa.CheckConstraint("(role = 'operator') = (workspace_id IS NULL)", name="scope"),
+)
+
+audit_log = sa.Table(
+    "audit_log",
+    METADATA,
+    sa.Column("id", DashedUuid(), primary_key=True),
+    sa.Column("workspace_id", DashedUuid(), sa.ForeignKey("workspaces.id")),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("action", sa.String(60), nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("details", JSON_TYPE, nullable=False, server_default="{}"),
+    created_at(),
+    sa.Index(None, "workspace_id", "created_at"),
+)
+
+settings = sa.Table(
+    "settings",
+    METADATA,
+    sa.Column("key", sa.String(120), primary_key=True),
+    sa.Column("value", JSON_TYPE, nullable=False),
+    updated_at(),
+)

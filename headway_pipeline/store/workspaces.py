@@ -1,0 +1,234 @@
+"""Workspaces, connectors and themes: what people set up."""
+
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from headway_pipeline.model.errors import AlreadyExistsError, InputError, UnknownThingError
+from headway_pipeline.model.features import Theme
+from headway_pipeline.model.identity import derived_id
+from headway_pipeline.model.workspaces import Workspace
+from headway_pipeline.store.engine import Database
+from headway_pipeline.store.tables import themes, workspaces
+
+__all__ = ["ThemeRow", "Themes", "Workspaces", "as_uuid"]
+
+SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+
+
+def as_uuid(named: str) -> uuid.UUID | None:
+    """The UUID that is written, or None."""
+    try:
+        return uuid.UUID(named)
+    except ValueError:
+        return None
+
+
+def slug_of(name: str) -> str:
+    """A slug made from a name: lower case, everything else than letters and digits becomes one dash."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:63].strip("-")
+
+
+class Workspaces:
+    """Teams."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._now = now
+
+    def add(self, name: str, *, slug: str | None = None, vendor_domains: frozenset[str] = frozenset()) -> Workspace:
+        """Add one.
+
+        Raises:
+            InputError: no usable slug.
+            AlreadyExistsError: the slug is taken.
+        """
+        chosen = slug or slug_of(name)
+        if not name.strip() or not SLUG.fullmatch(chosen):
+            raise InputError(
+                f"{chosen!r} is no slug for a workspace", "use letters a-z, digits and dashes, e.g. --slug acme"
+            )
+        domains = sorted(domain.strip().lower().lstrip("@") for domain in vendor_domains)
+        row = {"id": derived_id("workspace", chosen), "slug": chosen, "name": name.strip(), "vendor_domains": domains}
+        with self._database.writing() as connection:
+            if connection.execute(sa.select(workspaces.c.id).where(workspaces.c.slug == chosen)).first():
+                raise AlreadyExistsError(
+                    f"there is a workspace {chosen!r} already", "choose another --slug, or use the one that stands"
+                )
+            connection.execute(workspaces.insert().values(**row))
+        return self.find(chosen)
+
+    def find(self, named: str) -> Workspace:
+        """By id or slug.
+
+        Raises:
+            UnknownThingError: there is none; the words name those there are.
+        """
+        key = as_uuid(named)
+        condition = workspaces.c.slug == named if key is None else workspaces.c.id == key
+        with self._database.reading() as connection:
+            row = connection.execute(sa.select(workspaces).where(condition)).mappings().first()
+        if row is None:
+            known = ", ".join(workspace.slug for workspace in self.list()) or "there are none yet"
+            raise UnknownThingError(
+                f"there is no workspace {named!r}", f"use one of these ({known}) or `headway workspace add NAME`"
+            )
+        return _workspace(row)
+
+    def list(self, *, include_inactive: bool = False) -> "list[Workspace]":
+        """All active ones, by slug."""
+        query = sa.select(workspaces).order_by(workspaces.c.slug)
+        if not include_inactive:
+            query = query.where(workspaces.c.is_active)
+        with self._database.reading() as connection:
+            return [_workspace(row) for row in connection.execute(query).mappings()]
+
+
+def _workspace(row: Mapping[Any, Any]) -> Workspace:
+    return Workspace(
+        id=row["id"],
+        slug=row["slug"],
+        name=row["name"],
+        is_active=row["is_active"],
+        vendor_domains=frozenset(row["vendor_domains"]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ThemeRow:
+    """A theme with what pages show of it."""
+
+    theme: Theme
+    color: str | None
+    icon: str | None
+    sort_order: int
+    is_default: bool
+    created_at: datetime
+    archived_at: datetime | None
+
+
+class Themes:
+    """What a workspace files feedback under."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._now = now
+
+    def add(
+        self,
+        workspace_id: uuid.UUID,
+        name: str,
+        *,
+        description: str = "",
+        color: str | None = None,
+        icon: str | None = None,
+        sort_order: int | None = None,
+        is_default: bool = False,
+    ) -> ThemeRow:
+        """Add one, last in order unless told otherwise.
+
+        Raises:
+            InputError: the name is empty.
+            AlreadyExistsError: the name is taken, perhaps by an archived theme.
+        """
+        clean = name.strip()
+        if not clean:
+            raise InputError("a theme needs a name", "give one with --name")
+        with self._database.writing() as connection:
+            same = sa.select(themes.c.archived_at).where(
+                themes.c.workspace_id == workspace_id, themes.c.name == clean
+            )
+            standing = connection.execute(same).first()
+            if standing is not None:
+                archived = " (archived)" if standing.archived_at else ""
+                raise AlreadyExistsError(
+                    f"there is a theme {clean!r} already{archived}", "choose another name, or edit that theme"
+                )
+            last = sa.select(sa.func.coalesce(sa.func.max(themes.c.sort_order), 0) + 1)
+            order = sort_order or connection.execute(last.where(themes.c.workspace_id == workspace_id)).scalar_one()
+            key = derived_id("theme", str(workspace_id), clean)
+            values = {
+                "id": key,
+                "workspace_id": workspace_id,
+                "name": clean,
+                "description": description,
+                "color": color,
+                "icon": icon,
+                "sort_order": order,
+                "is_default": is_default,
+            }
+            connection.execute(themes.insert().values(**values))
+        return self.find(workspace_id, str(key))
+
+    def find(self, workspace_id: uuid.UUID, named: str) -> ThemeRow:
+        """By id or name.
+
+        Raises:
+            UnknownThingError: there is none; the words name those there are.
+        """
+        key = as_uuid(named)
+        condition = themes.c.name == named if key is None else themes.c.id == key
+        query = sa.select(themes).where(themes.c.workspace_id == workspace_id, condition)
+        with self._database.reading() as connection:
+            row = connection.execute(query).mappings().first()
+        if row is None:
+            known = ", ".join(found.theme.name for found in self.list(workspace_id)) or "there are none yet"
+            raise UnknownThingError(f"there is no theme {named!r}", f"use one of these: {known}")
+        return _theme_row(row)
+
+    def list(self, workspace_id: uuid.UUID, *, include_archived: bool = False) -> "list[ThemeRow]":
+        """In the order people gave them."""
+        query = sa.select(themes).where(themes.c.workspace_id == workspace_id)
+        if not include_archived:
+            query = query.where(themes.c.archived_at.is_(None))
+        with self._database.reading() as connection:
+            found = connection.execute(query.order_by(themes.c.sort_order, themes.c.name)).mappings()
+            return [_theme_row(row) for row in found]
+
+    def current(self, workspace_id: uuid.UUID) -> tuple[Theme, ...]:
+        """Those that feedback is filed under now."""
+        return tuple(row.theme for row in self.list(workspace_id))
+
+    def edit(self, theme_id: uuid.UUID, **changes: str | None) -> ThemeRow:
+        """Change name, description, color or icon; None leaves a thing as it is.
+
+        Raises:
+            AlreadyExistsError: the new name is taken.
+        """
+        values = {column: value for column, value in changes.items() if value is not None}
+        with self._database.writing() as connection:
+            row = connection.execute(sa.select(themes).where(themes.c.id == theme_id)).mappings().one()
+            if values:
+                statement = themes.update().where(themes.c.id == theme_id).values(**values, updated_at=self._now())
+                try:
+                    connection.execute(statement)
+                except IntegrityError as error:
+                    raise AlreadyExistsError(
+                        f"there is a theme {values.get('name')!r} already", "choose another name"
+                    ) from error
+        return self.find(row["workspace_id"], str(theme_id))
+
+    def archive(self, theme_id: uuid.UUID) -> None:
+        """File nothing under it any more; what is filed there moves with the next run."""
+        now = self._now()
+        statement = themes.update().where(themes.c.id == theme_id, themes.c.archived_at.is_(None))
+        with self._database.writing() as connection:
+            connection.execute(statement.values(archived_at=now, updated_at=now))
+
+
+def _theme_row(row: Mapping[Any, Any]) -> ThemeRow:
+    return ThemeRow(
+        theme=Theme(row["id"], row["name"], row["description"] or ""),
+        color=row["color"],
+        icon=row["icon"],
+        sort_order=row["sort_order"],
+        is_default=row["is_default"],
+        created_at=row["created_at"],
+        archived_at=row["archived_at"],
+    )

@@ -1,0 +1,73 @@
+"""Fixtures every folder of tests shares."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy.engine import make_url
+
+from headway_pipeline.store import Store, open_store
+from headway_pipeline.store.schema import upgrade_database
+from headway_pipeline.store.sealing import CredentialSealer
+from headway_pipeline_tests.databases import Postgres, running_postgres
+
+#: A key of no use outside these tests.
+TEST_KEY = "dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk="
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One server for the session; it must start: a database that is not tested is not supported."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: Postgres) -> str:
+    """The name of a migrated, empty database to copy."""
+    url = postgres.create()
+    upgrade_database(url)
+    return str(make_url(url).database)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty database file to copy."""
+    path = tmp_path_factory.mktemp("template") / "headway.db"
+    upgrade_database(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A migrated, empty database: every test that asks for one runs on both kinds."""
+    if request.param == "sqlite":
+        template: Path = request.getfixturevalue("sqlite_template")
+        path = tmp_path / "headway.db"
+        path.write_bytes(template.read_bytes())
+        yield f"sqlite:///{path}"
+        return
+    postgres: Postgres = request.getfixturevalue("postgres")
+    url = postgres.create(template=request.getfixturevalue("postgres_template"))
+    yield url
+    postgres.drop(url)
+
+
+@pytest.fixture
+def open_test_store(database_url: str) -> Iterator[Callable[[], Store]]:
+    """Opens stores on the test's database and closes them."""
+    opened: list[Store] = []
+
+    def open_one() -> Store:
+        opened.append(open_store(database_url, sealing=lambda: CredentialSealer([TEST_KEY])))
+        return opened[-1]
+
+    yield open_one
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(open_test_store: Callable[[], Store]) -> Store:
+    """An empty store on either database."""
+    return open_test_store()
