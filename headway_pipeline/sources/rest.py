@@ -1,0 +1,341 @@
+"""JSON over HTTP for any source: one request, one answer or one typed error. No retries here: the engine retries.
+
+What a request may cost and how long it must wait is the gate's business; what a 400 or 404 means is the source's.
+"""
+
+import json
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+
+from headway_pipeline.model.errors import (
+    BadCredentialsError,
+    Failing,
+    MissingPermissionError,
+    RateLimitedError,
+    RequestRefusedError,
+    SourceContractError,
+    TransientSourceError,
+    WrongHostError,
+)
+from headway_pipeline.sources.normalise import clean_json, clean_text
+
+if TYPE_CHECKING:
+    import requests
+
+__all__ = ["Answer", "CostClass", "Gate", "RestClient"]
+
+CONNECT_TIMEOUT_S = 10.0
+CHUNK_BYTES = 64 * 1024
+#: A hundred four-hour transcripts are about 100 MB; what goes on beyond this is no answer.
+LARGEST_ANSWER_BYTES = 256 * 1024 * 1024
+#: How much of an answer a source may look at to tell its meaning, and how much people are shown.
+KEPT_CHARS = 2_000
+SHOWN_CHARS = 300
+#: Escapes that may stand for NUL or half a surrogate pair; without any, there is nothing to clean.
+SUSPECT_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+CHECK_ADDRESS = "check the connector's base URL"
+
+
+class CostClass(StrEnum):
+    """What a request counts as, where a vendor limits kinds of requests apart."""
+
+    NORMAL = "normal"
+    HEAVY = "heavy"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, as far as limits are concerned.
+
+    Attributes:
+        endpoint: the path without its query.
+        status: the HTTP status, or None where no complete answer came.
+        retry_after_s: the wait the source asks for, if it does.
+        headers: names in lower case.
+    """
+
+    endpoint: str
+    status: int | None
+    retry_after_s: float | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Gate(Protocol):
+    """What every request passes."""
+
+    def admit(self, cost: CostClass, /) -> None:
+        """Return when the request may go; may wait.
+
+        Raises:
+            RateLimitedError: it may not go for now.
+        """
+        ...
+
+    def observe(self, answer: Answer, /) -> None:
+        """Told of every admitted request's outcome."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Received:
+    """A complete answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is made for people: HTML, by its type or its first character."""
+        return "html" in self.headers.get("content-type", "") or self.body.lstrip()[:1] == b"<"
+
+
+class RestClient:
+    """Asks one source at one address with one connector's credentials.
+
+    Redirects are not followed, nor are proxies or credentials taken from the environment: what is sent to
+    `base_url` goes there and nowhere else.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: str,
+        base_url: str,
+        headers: Mapping[str, str],
+        gate: Gate,
+        timeout_s: float = 120.0,
+        session: "requests.Session | None" = None,
+        secrets: Collection[str] = (),
+        now: Callable[[], datetime] = lambda: datetime.now(tz=UTC),
+        largest_answer_bytes: int = LARGEST_ANSWER_BYTES,
+    ) -> None:
+        """Prepares; nothing is sent.
+
+        Args:
+            source: its name, for errors.
+            base_url: with or without a trailing slash.
+            headers: sent with every request; hidden in errors, like `secrets`.
+            gate: what every request passes.
+            timeout_s: longest silence of the source within one answer.
+            session: the transport; made anew when left out. Its `trust_env` is switched off.
+            secrets: further texts that no error may show.
+            now: the clock a Retry-After date is compared with.
+            largest_answer_bytes: what is longer, decompressed, is refused.
+        """
+        # Imported here: reading commands import the sources for their links and never ask anything.
+        import requests
+
+        self.source = source
+        self.base_url = base_url.rstrip("/")
+        self.now = now
+        self._headers = {"Accept": "application/json", **headers}
+        self._gate = gate
+        self._timeout_s = timeout_s
+        self._session = session if session is not None else requests.Session()
+        self._session.trust_env = False
+        self._largest_answer_bytes = largest_answer_bytes
+        carried = {part for value in headers.values() for part in (value, *value.split())}
+        # Longest first, so that no secret is cut open by another one inside it.
+        self._hidden = sorted({*carried, *secrets} - {"", "Basic", "Bearer"}, key=len, reverse=True)
+
+    def __repr__(self) -> str:
+        return f"RestClient({self.source}, {self.base_url})"
+
+    def get_json(
+        self, path: str, params: Mapping[str, str] | None = None, *, cost: CostClass = CostClass.NORMAL
+    ) -> dict[str, Any]:
+        """The JSON object at `path`.
+
+        Raises:
+            SourceError: as `post_json`.
+        """
+        return self._ask("GET", path, cost, params=params)
+
+    def post_json(
+        self, path: str, body: Mapping[str, Any], *, cost: CostClass = CostClass.NORMAL
+    ) -> dict[str, Any]:
+        """The JSON object that answers `body`; texts in it are fit for hashes and databases.
+
+        Raises:
+            BadCredentialsError: 401.
+            MissingPermissionError: 403.
+            RateLimitedError: 429, 503 with a Retry-After, or the gate is closed.
+            RequestRefusedError: any other 4xx with a body that is no web page.
+            WrongHostError: a redirect, a web page, or a host with a certificate of somebody else.
+            SourceContractError: an answer that is too long, or no JSON object.
+            TransientSourceError: time-outs, resets, cut answers, 5xx.
+        """
+        return self._ask("POST", path, cost, body=body)
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        cost: CostClass,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        self._gate.admit(cost)
+        try:
+            received = self._exchange(method, path, params, body)
+        except (TransientSourceError, WrongHostError, SourceContractError):
+            self._gate.observe(Answer(path, None))
+            raise
+        retry_after_s = self._retry_after_s(received)
+        self._gate.observe(Answer(path, received.status, retry_after_s, received.headers))
+        if received.status != HTTPStatus.OK:
+            self._refuse(path, received, retry_after_s)
+        return self._read(path, received)
+
+    def _exchange(
+        self, method: str, path: str, params: Mapping[str, str] | None, body: Mapping[str, Any] | None
+    ) -> _Received:
+        """Send and receive, turning what the transport raises into the tree's errors."""
+        import requests
+
+        at = Failing(self.source, path)
+        try:
+            return self._receive(at, method, path, params, body)
+        except requests.exceptions.SSLError as error:
+            if "CERTIFICATE_VERIFY_FAILED" not in str(error):
+                raise TransientSourceError(f"{self.source}: the secure connection broke", at=at) from error
+            raise WrongHostError(
+                f"{self.source}: the host at {self.base_url} has a certificate that is not its own",
+                CHECK_ADDRESS,
+                at=at,
+            ) from error
+        except requests.Timeout as error:
+            raise TransientSourceError(f"{self.source}: no answer in time", "try again later", at=at) from error
+        except (
+            requests.ConnectionError,
+            requests.exceptions.ChunkedEncodingError,
+            requests.exceptions.ContentDecodingError,
+        ) as error:
+            raise TransientSourceError(
+                f"{self.source}: the connection to {self.base_url} failed or broke off",
+                "check the network and the base URL if it stays so",
+                at=at,
+            ) from error
+        except requests.RequestException as error:
+            # What is left concerns the form of the address or of a header, which the exception may quote.
+            raise WrongHostError(
+                f"{self.source}: no request can be made to {self.base_url} ({type(error).__name__})",
+                CHECK_ADDRESS,
+                at=at,
+            ) from None
+
+    def _receive(
+        self,
+        at: Failing,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        body: Mapping[str, Any] | None,
+    ) -> _Received:
+        with self._session.request(
+            method,
+            self.base_url + path,
+            params=params,
+            json=body,
+            headers=self._headers,
+            timeout=(CONNECT_TIMEOUT_S, self._timeout_s),
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            held = bytearray()
+            for chunk in response.iter_content(CHUNK_BYTES):
+                held += chunk
+                if len(held) > self._largest_answer_bytes:
+                    raise SourceContractError(
+                        f"{self.source}: the answer of {path} is longer than {self._largest_answer_bytes} bytes",
+                        "ask for a shorter window",
+                        at=at,
+                    )
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return _Received(response.status_code, headers, bytes(held))
+
+    def _retry_after_s(self, received: _Received) -> float | None:
+        """Seconds from a Retry-After header in either of its forms (RFC 9110, 10.2.3), where it means a wait."""
+        if received.status not in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+            return None
+        written = received.headers.get("retry-after", "").strip()
+        if written.isascii() and written.isdigit():
+            return float(written)
+        try:
+            until = parsedate_to_datetime(written)
+        except ValueError:
+            return None
+        if until.tzinfo is None:
+            until = until.replace(tzinfo=UTC)
+        return max(0.0, (until - self.now()).total_seconds())
+
+    def _refuse(self, path: str, received: _Received, retry_after_s: float | None) -> NoReturn:
+        """Raise what a status other than 200 stands for."""
+        status = received.status
+        at = Failing(self.source, path, status)
+        if status == HTTPStatus.TOO_MANY_REQUESTS or retry_after_s is not None:
+            wait = "" if retry_after_s is None else f" of {retry_after_s:.0f} s"
+            raise RateLimitedError(
+                f"{self.source} asks for a wait{wait} ({status})", "nothing is lost", at=at, retry_after_s=retry_after_s
+            )
+        said = f"{self.source} answers {status} at {path}: {self._excerpt(received)}"
+        if status == HTTPStatus.UNAUTHORIZED:
+            raise BadCredentialsError(
+                said, f"check the credentials, and {CHECK_ADDRESS}: at another host right ones are refused, too", at=at
+            )
+        if status == HTTPStatus.FORBIDDEN:
+            raise MissingPermissionError(
+                said, "give the credentials the missing permission, or this machine's address access", at=at
+            )
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise TransientSourceError(said, "try again later", at=at)
+        if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST or received.is_page:
+            raise WrongHostError(said, f"{CHECK_ADDRESS}: what answers there is no API of {self.source}", at=at)
+        if status < HTTPStatus.BAD_REQUEST:
+            raise SourceContractError(said, "its API has changed, if it stays so", at=at)
+        body = self._scrubbed(received.body.decode("utf-8", "replace")[:KEPT_CHARS])
+        raise RequestRefusedError(said, "its API has changed, or this is a defect: report it", at=at, body=body)
+
+    def _read(self, path: str, received: _Received) -> dict[str, Any]:
+        """The answer's JSON object."""
+        at = Failing(self.source, path, received.status)
+        if received.is_page:
+            raise WrongHostError(
+                f"{self.source}: {self.base_url} answers with a web page, not with its API", CHECK_ADDRESS, at=at
+            )
+        try:
+            # JSON has no NaN; Python reads it all the same, and databases refuse it.
+            value = json.loads(received.body, parse_constant=lambda _name: None)
+        except (ValueError, RecursionError) as error:
+            # The error itself holds the whole answer, which is not to be carried along.
+            raise TransientSourceError(
+                f"{self.source}: the answer of {path} is cut off or garbled ({type(error).__name__})",
+                "try again later",
+                at=at,
+            ) from None
+        if not isinstance(value, dict):
+            raise SourceContractError(
+                f"{self.source}: the answer of {path} is no JSON object", "its API has changed, if it stays so", at=at
+            )
+        cleaned: dict[str, Any] = clean_json(value) if SUSPECT_ESCAPE.search(received.body) else value
+        return cleaned
+
+    def _excerpt(self, received: _Received) -> str:
+        """The start of an answer on one line, without the credentials."""
+        if received.is_page:
+            return "(a web page)"
+        text = " ".join(self._scrubbed(received.body.decode("utf-8", "replace")[:KEPT_CHARS]).split())
+        return text[:SHOWN_CHARS] or "(nothing)"
+
+    def _scrubbed(self, text: str) -> str:
+        for secret in self._hidden:
+            text = text.replace(secret, "[hidden]")
+        return clean_text(text)

@@ -1,0 +1,128 @@
+"""The tables: as the migrations make them, as the ingestion guide's SQL expects them, and cheap to look at."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from headway_pipeline.model.errors import ConfigurationError, DatabaseUnavailableError, SchemaOutdatedError
+from headway_pipeline.store import Store, open_store
+from headway_pipeline.store.engine import database_url as read_url
+from headway_pipeline.store.schema import HEAD, MIGRATIONS, upgrade_database
+from headway_pipeline.store.sealing import CredentialSealer
+from headway_pipeline.store.tables import METADATA
+from headway_pipeline_tests.databases import Postgres
+from headway_pipeline_tests.store.rows import place
+
+
+def sealing() -> CredentialSealer:
+    raise AssertionError("no credential is touched here")
+
+
+def test_the_migrations_make_the_tables_the_program_works_with(store: Store) -> None:
+    with store.database.reading() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, METADATA) == []
+
+
+def test_the_program_names_the_newest_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+
+
+def test_every_tenant_table_names_its_workspace() -> None:
+    tenantless = {table.name for table in METADATA.tables.values() if "workspace_id" not in table.c}
+    assert tenantless == {"workspaces", "settings"}
+
+
+def test_children_refer_to_their_parents_with_the_workspace() -> None:
+    """So that no row can point into another workspace."""
+    for table in METADATA.tables.values():
+        for constraint in table.foreign_key_constraints:
+            if constraint.referred_table.name != "workspaces":
+                assert "workspace_id" in constraint.column_keys, f"{table.name}: {constraint.column_keys}"
+
+
+def test_an_empty_database_is_set_up_when_it_is_opened(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'new.db'}", sealing=sealing)
+    assert store.workspaces.list() == []
+    assert "(wal)" in store.describe()
+    store.close()
+
+
+def test_tables_of_another_version_are_left_alone_and_the_words_say_what_to_do(
+    database_url: str, store: Store
+) -> None:
+    with store.database.writing() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(SchemaOutdatedError, match="headway db upgrade"):
+        open_store(database_url, sealing=sealing)
+    with pytest.raises(SchemaOutdatedError, match="does not know"):
+        upgrade_database(database_url)
+
+
+def test_upgrading_again_changes_nothing(database_url: str) -> None:
+    assert upgrade_database(database_url) == (HEAD, HEAD)
+
+
+def test_a_database_that_is_down_is_named_without_its_password() -> None:
+    with pytest.raises(DatabaseUnavailableError, match=r"127\.0\.0\.1:1/none cannot be reached") as caught:
+        open_store("postgresql://someone:hunter2@127.0.0.1:1/none", sealing=sealing)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("named", ["nonsense", "mysql://u:hunter2@h/d"])
+def test_a_url_of_no_supported_database_is_refused_without_being_shown(named: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        read_url(named)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg2", "postgresql+psycopg"])
+def test_postgresql_means_the_driver_that_is_installed(scheme: str) -> None:
+    assert read_url(f"{scheme}://u@h/d").drivername == "postgresql+psycopg2"
+
+
+def test_the_guides_sql_for_a_theme_works_as_written_on_postgresql(
+    postgres: Postgres, postgres_template: str
+) -> None:
+    url = postgres.create(template=postgres_template)
+    store = open_store(url, sealing=sealing)
+    workspace = store.workspaces.add("Acme")
+    statement = """
+        INSERT INTO themes (id, workspace_id, name, description, color, icon, sort_order, is_default, created_at)
+        VALUES (uuid_generate_v4(), 'workspace_id', 'AI Features', 'AI-powered features', '#6366F1', 'sparkles', 1, false, NOW());
+    """
+    with store.database.writing() as connection:
+        connection.exec_driver_sql(statement.replace("'workspace_id'", f"'{workspace.id}'"))
+    (theme,) = store.themes.current(workspace.id)
+    assert (theme.name, theme.description) == ("AI Features", "AI-powered features")
+    store.close()
+    postgres.drop(url)
+
+
+def test_the_guides_sql_for_connectors_means_what_it_says(store: Store) -> None:
+    at = place(store)
+    off = store.connectors.add(at.workspace.id, "gong", name="old key")
+    store.connectors.disable(off.id)
+    query = f"SELECT * FROM workspace_connectors WHERE workspace_id = '{at.workspace.id}' AND is_active = true"
+    with store.database.reading() as connection:
+        rows = connection.exec_driver_sql(query).mappings().all()
+    assert [row["name"] for row in rows] == ["gong"]
+
+
+def test_looking_at_the_store_loads_nothing_heavy() -> None:
+    program = (
+        "import sys, headway_pipeline.store\n"
+        "heavy = {'alembic', 'cryptography', 'dagster', 'pandas', 'requests', 'sqlalchemy.orm', 'psycopg2'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
