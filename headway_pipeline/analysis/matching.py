@@ -44,7 +44,8 @@ def match(
     answers = analyst.match(items, themes)
     if len(answers) != len(items):
         raise AnalysisError(
-            f"{analyst.name} matched {len(answers)} of {len(items)} items", "run again; choose another analyst if it stays"
+            f"{analyst.name} matched {len(answers)} of {len(items)} items",
+            "run again; choose another analyst if it stays",
         )
     return Matching(tuple(_filing(analyst, scores, themes, threshold) for scores in answers))
 

@@ -140,7 +140,8 @@ def check(workspace_ref: str, connector: str, output_format: str, verbose: bool)
         found = store.connectors.find(workspace.id, connector)
         verdict = check_connector(store, workspace, found)
     made = {"id": found.id, "health": verdict.health, "words": verdict.words}
-    show_made(made, output_format, f"{found.name}: {verdict.health.value}. {verdict.words}")
+    if verdict.is_usable or output_format == "json":
+        show_made(made, output_format, f"{found.name}: {verdict.health.value}. {verdict.words}")
     if not verdict.is_usable:
         raise HeadwayError(f"connector {found.name} cannot be used", verdict.words)
 

@@ -87,7 +87,7 @@ def _analyst(_settings: Settings) -> str:
 
 
 def _dagster(settings: Settings) -> str:
-    from headway_pipeline.definitions import build_defs
+    from headway_pipeline.orchestration.graph import build_defs
     from headway_pipeline.orchestration.launch import dagster_home
 
     graph = build_defs().resolve_asset_graph()

@@ -84,14 +84,9 @@ def _sources(
     store: Store, workspace: Workspace, request: IngestRequest, outcome: IngestOutcome
 ) -> dict[str, dict[str, Any]]:
     days = days_between(request.since, request.until)
-    ledger: dict[str, dict[str, int]] = {}
-    for by_source in store.messages.counts(workspace.id, days).values():
-        for source, states in by_source.items():
-            kept = ledger.setdefault(source, {})
-            for state, number in states.items():
-                kept[state] = kept.get(state, 0) + number
+    ledger = store.messages.counts(workspace.id, days)
     connectors = store.connectors.list(workspace.id, connector_type=request.connector_type)
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for source in sorted({connector.connector_type for connector in connectors} | set(outcome.counts)):
         run, held = outcome.counts.get(source, {}), ledger.get(source, {})
         own = [connector for connector in connectors if connector.connector_type == source]

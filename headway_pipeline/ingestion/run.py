@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Protocol
 
 from headway_pipeline.analysis.contract import Analyst, Usage
 from headway_pipeline.model.workspaces import Workspace
@@ -66,12 +65,8 @@ class SourceTuning:
         )
 
 
-class Progress(Protocol):
-    """Told how far a stage is. `total` is None while it is unknown."""
-
-    def __call__(self, stage: str, workspace: str, done: int, total: int | None) -> None:
-        """Show it."""
-        ...
+#: Told how far a stage is: stage, workspace, done, and the total or None while that is unknown.
+Progress = Callable[[str, str, int, int | None], None]
 
 
 def no_progress(_stage: str, _workspace: str, _done: int, _total: int | None) -> None:

@@ -17,6 +17,7 @@ import dagster as dg
 
 from headway_pipeline.ingestion.run import Progress
 from headway_pipeline.model.errors import InputError
+from headway_pipeline.orchestration.graph import build_defs
 from headway_pipeline.orchestration.jobs import INGEST_JOB
 from headway_pipeline.orchestration.metadata import BY_SOURCE
 from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, partition_key
@@ -108,8 +109,6 @@ def ingest(
     Raises:
         InputError: the days lie before the start of the partitions.
     """
-    from headway_pipeline.definitions import build_defs
-
     if request.since < settings.start_date:
         raise InputError(
             f"{request.since} is before {settings.start_date}, the first day of this installation",
@@ -173,7 +172,8 @@ def _outcome(result: dg.ExecuteInProcessResult) -> IngestOutcome:
         if not event.is_step_materialization:
             continue
         shown = event.step_materialization_data.materialization.metadata.get(BY_SOURCE)
-        for source, numbers in (shown.value if isinstance(shown, dg.JsonMetadataValue) else {}).items():
+        by_source: Any = shown.value if isinstance(shown, dg.JsonMetadataValue) else {}
+        for source, numbers in by_source.items():
             for what, number in numbers.items():
                 kept = counts.setdefault(source, {})
                 kept[what] = kept.get(what, 0) + number

@@ -12,12 +12,15 @@ from typing import Any
 import dagster as dg
 
 from headway_pipeline.ingestion.run import StageReport, Trouble
+from headway_pipeline.orchestration.plots import features_by_theme
+from headway_pipeline.store import FeatureCounts
 
-__all__ = ["BY_SOURCE", "TROUBLES", "attach_counts", "counts_on", "troubles_value"]
+__all__ = ["BY_SOURCE", "TROUBLES", "attach_counts", "attach_themes", "counts_on", "troubles_value"]
 
 #: Names of the two entries the command line reads back.
 BY_SOURCE = "by source"
 TROUBLES = "troubles"
+INBOX = "(inbox)"
 
 
 def counts_on(report: StageReport, day: date, always: Sequence[str]) -> dict[str, Any]:
@@ -63,3 +66,13 @@ def attach_counts(
         if report.troubles:
             shown[TROUBLES] = troubles_value(report.troubles)
         context.add_asset_metadata(shown, partition_key=key)
+
+
+def attach_themes(shown: dict[str, Any], slug: str, day: date, counts: FeatureCounts) -> None:
+    """How the day stands: its features by theme, and how to read them."""
+    by_theme = dict(counts.by_theme) | ({INBOX: counts.inbox} if counts.inbox else {})
+    shown["features"] = sum(counts.by_theme.values())
+    shown["in the inbox"] = counts.inbox
+    shown["read them"] = dg.MetadataValue.md(f"`headway features --workspace-id {slug} --since {day} --until {day}`")
+    if by_theme:
+        shown["by theme"] = features_by_theme(by_theme)

@@ -36,13 +36,15 @@ def _inline(figure: "Figure", description: str) -> dg.MarkdownMetadataValue:
 
 def confidence_histogram(confidences: Sequence[float]) -> dg.MarkdownMetadataValue:
     """How sure the analyst was of its relevance judgements, in tenths from 0 to 1."""
+    from matplotlib.ticker import MaxNLocator
+
     figure = _figure(1.9)
     axes = figure.subplots()
     axes.hist(list(confidences), bins=[n / 10 for n in range(11)], color=ACCENT, rwidth=0.9)
     axes.set_xlim(0, 1)
     axes.set_xlabel("confidence", color=INK)
     axes.set_ylabel("calls", color=INK)
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.spines[["top", "right"]].set_visible(False)
     return _inline(figure, "Confidence of the relevance judgements")
 

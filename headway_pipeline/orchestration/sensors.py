@@ -49,7 +49,7 @@ def build_sensors() -> list[dg.SensorDefinition]:
         if change == PartitionChange((), ()):
             return dg.SkipReason("every active workspace has its partition")
         partitions = dg.DynamicPartitionsDefinition(name=WORKSPACE_PARTITIONS)
-        requests = []
+        requests: list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest] = []
         if change.add:
             requests.append(partitions.build_add_request(list(change.add)))
         if change.remove:

@@ -7,11 +7,14 @@ occurs in two calls, because each of their lines mentions a detail of its own ca
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import TypeVar
 
 from headway_pipeline.model.calls import Side
 from headway_pipeline.sandbox.scripts import CallScript, Line
 
 __all__ = ["Filler", "parse_filler", "small_talk", "words_in"]
+
+Card = TypeVar("Card")
 
 SECTION = "== "
 #: How many sentences in a row a vendor speaks, taken in turn.
@@ -97,7 +100,7 @@ def _remarks(script: CallScript, filler: Filler) -> Iterator[str]:
             yield remark
 
 
-def _dealt[Card](cards: Sequence[Card], seed: str) -> Iterator[Card]:
+def _dealt(cards: Sequence[Card], seed: str) -> Iterator[Card]:
     """All the cards in a shuffled order, then all again in another, without end.
 
     The order comes from a hash, not from `random`, whose shuffle may change between Python versions: the same

@@ -66,7 +66,8 @@ def _split(source: type[Source], url: str) -> tuple[SplitResult, str, int | None
 
 def _unusable(source: type[Source], why: str) -> InputError:
     return InputError(
-        f"the base URL of the {source.label} connector is not usable: {why}", f"write it like {source.default_base_url}"
+        f"the base URL of the {source.label} connector is not usable: {why}",
+        f"write it like {source.default_base_url}",
     )
 
 

@@ -67,10 +67,12 @@ def _loaded(entry: EntryPoint) -> type[Source]:
     remedy = f"reinstall or remove the package that brings it ({entry.value})"
     try:
         kind = entry.load()
-    except Exception as error:  # noqa: BLE001  # whatever a foreign module does when it is imported
+    except Exception as error:  # whatever a foreign module does when it is imported
         raise ConfigurationError(f"the installed source {entry.name!r} cannot be loaded", remedy) from error
     if not (isinstance(kind, type) and issubclass(kind, Source)) or inspect.isabstract(kind):
-        raise ConfigurationError(f"the installed source {entry.name!r} does not keep the contract of a source", remedy)
+        raise ConfigurationError(
+            f"the installed source {entry.name!r} does not keep the contract of a source", remedy
+        )
     return kind
 
 

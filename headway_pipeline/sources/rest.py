@@ -158,9 +158,7 @@ class RestClient:
         """
         return self._ask("GET", path, cost, params=params)
 
-    def post_json(
-        self, path: str, body: Mapping[str, Any], *, cost: CostClass = CostClass.NORMAL
-    ) -> dict[str, Any]:
+    def post_json(self, path: str, body: Mapping[str, Any], *, cost: CostClass = CostClass.NORMAL) -> dict[str, Any]:
         """The JSON object that answers `body`; texts in it are fit for hashes and databases.
 
         Raises:
@@ -284,12 +282,17 @@ class RestClient:
         if status == HTTPStatus.TOO_MANY_REQUESTS or retry_after_s is not None:
             wait = "" if retry_after_s is None else f" of {retry_after_s:.0f} s"
             raise RateLimitedError(
-                f"{self.source} asks for a wait{wait} ({status})", "nothing is lost", at=at, retry_after_s=retry_after_s
+                f"{self.source} asks for a wait{wait} ({status})",
+                "nothing is lost",
+                at=at,
+                retry_after_s=retry_after_s,
             )
         said = f"{self.source} answers {status} at {path}: {self._excerpt(received)}"
         if status == HTTPStatus.UNAUTHORIZED:
             raise BadCredentialsError(
-                said, f"check the credentials, and {CHECK_ADDRESS}: at another host right ones are refused, too", at=at
+                said,
+                f"check the credentials, and {CHECK_ADDRESS}: at another host right ones are refused, too",
+                at=at,
             )
         if status == HTTPStatus.FORBIDDEN:
             raise MissingPermissionError(
@@ -301,8 +304,9 @@ class RestClient:
             raise WrongHostError(said, f"{CHECK_ADDRESS}: what answers there is no API of {self.source}", at=at)
         if status < HTTPStatus.BAD_REQUEST:
             raise SourceContractError(said, "its API has changed, if it stays so", at=at)
-        body = self._scrubbed(received.body.decode("utf-8", "replace")[:KEPT_CHARS])
-        raise RequestRefusedError(said, "its API has changed, or this is a defect: report it", at=at, body=body)
+        raise RequestRefusedError(
+            said, "its API has changed, or this is a defect: report it", at=at, body=self._scrubbed(received)
+        )
 
     def _read(self, path: str, received: _Received) -> dict[str, Any]:
         """The answer's JSON object."""
@@ -332,10 +336,12 @@ class RestClient:
         """The start of an answer on one line, without the credentials."""
         if received.is_page:
             return "(a web page)"
-        text = " ".join(self._scrubbed(received.body.decode("utf-8", "replace")[:KEPT_CHARS]).split())
-        return text[:SHOWN_CHARS] or "(nothing)"
+        return " ".join(self._scrubbed(received).split())[:SHOWN_CHARS] or "(nothing)"
 
-    def _scrubbed(self, text: str) -> str:
+    def _scrubbed(self, received: _Received) -> str:
+        """The start of an answer's text without the credentials, not even one that the cut would halve."""
+        longest = max(map(len, self._hidden), default=0)
+        text = received.body[: 4 * (KEPT_CHARS + longest)].decode("utf-8", "replace")[: KEPT_CHARS + longest]
         for secret in self._hidden:
             text = text.replace(secret, "[hidden]")
-        return clean_text(text)
+        return clean_text(text[:KEPT_CHARS])

@@ -139,4 +139,3 @@ def _own(lease: Lease) -> sa.Update:
     return locks.update().where(
         locks.c.workspace_id == lease.workspace_id, locks.c.owner == lease.owner, locks.c.token == lease.token
     )
-

@@ -96,7 +96,7 @@ def test_a_writer_that_lost_its_lease_without_noticing_cannot_write(
 ) -> None:
     at = place(store)
     other = open_test_store()
-    other.leases._now = lambda: store.leases._now() + timedelta(seconds=LEASE_S + 1)  # type: ignore[method-assign]
+    other.leases._now = lambda: store.leases._now() + timedelta(seconds=LEASE_S + 1)
     with lease(store, at, "sleepy") as stale:
         with lease(other, at, "awake") as held:
             with pytest.raises(WorkspaceBusyError, match="took over"):

@@ -98,7 +98,8 @@ def test_the_guides_sql_for_a_theme_works_as_written_on_postgresql(
     workspace = store.workspaces.add("Acme")
     statement = """
         INSERT INTO themes (id, workspace_id, name, description, color, icon, sort_order, is_default, created_at)
-        VALUES (uuid_generate_v4(), 'workspace_id', 'AI Features', 'AI-powered features', '#6366F1', 'sparkles', 1, false, NOW());
+        VALUES (uuid_generate_v4(), 'workspace_id', 'AI Features', 'AI-powered features', '#6366F1', 'sparkles',
+                1, false, NOW());
     """
     with store.database.writing() as connection:
         connection.exec_driver_sql(statement.replace("'workspace_id'", f"'{workspace.id}'"))

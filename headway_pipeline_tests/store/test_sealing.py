@@ -1,10 +1,10 @@
 """Credentials at rest: sealed, bound to their row, and shown by nothing."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -68,7 +68,7 @@ def test_another_key_does_not_open_and_the_words_say_what_to_do(store: Store, da
 
 def test_an_older_key_still_opens_when_a_newer_one_stands_before_it() -> None:
     at = (Fernet.generate_key().decode(), Fernet.generate_key().decode())
-    workspace, connector = __import__("uuid").uuid4(), __import__("uuid").uuid4()
+    workspace, connector = uuid4(), uuid4()
     envelope = CredentialSealer(at[:1]).seal(Credentials({"api_token": SECRET}), workspace, connector)
     opened = CredentialSealer(keys_of(f"{at[1]}, {at[0]}")).open(envelope, workspace, connector)
     assert opened["api_token"] == SECRET
@@ -86,7 +86,7 @@ def test_the_key_file_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
     made = load_or_make_key_file(path)
     assert load_or_make_key_file(path) == made
     assert path.stat().st_mode & 0o777 == 0o600
-    assert os.listdir(tmp_path) == ["secret.key"]
+    assert [found.name for found in tmp_path.iterdir()] == ["secret.key"]
 
 
 def test_a_key_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
@@ -98,7 +98,11 @@ def test_a_key_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
 
 
 def test_processes_that_make_the_key_file_at_once_agree_on_one_key(tmp_path: Path) -> None:
-    program = "import sys, pathlib; from headway_pipeline.store.sealing import load_or_make_key_file as f; print(f(pathlib.Path(sys.argv[1])))"
+    program = (
+        "import sys, pathlib\n"
+        "from headway_pipeline.store.sealing import load_or_make_key_file\n"
+        "print(load_or_make_key_file(pathlib.Path(sys.argv[1])))"
+    )
     running = [
         subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "k")], stdout=subprocess.PIPE, text=True)
         for _ in range(4)

@@ -30,7 +30,7 @@ def extracted_features_asset(partitions: dg.MultiPartitionsDefinition) -> dg.Ass
             "a known vendor's words. A call is read once at a given text."
         ),
     )
-    def extracted_features(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    def extracted_features(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         for result in carry_out(context, extract_features):
             attach_counts(context, result.report, result.keys.keys, ALWAYS)
         return dg.MaterializeResult()

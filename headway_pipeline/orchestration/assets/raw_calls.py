@@ -28,7 +28,7 @@ def raw_calls_asset(partitions: dg.MultiPartitionsDefinition) -> dg.AssetsDefini
             "changes nothing. One source failing does not stop the other: see the check `sources_complete`."
         ),
     )
-    def raw_calls(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    def raw_calls(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         for result in carry_out(context, list_calls):
             attach_counts(context, result.report, result.keys.keys, ALWAYS)
             for trouble in result.report.troubles:

@@ -30,7 +30,7 @@ def relevance_scores_asset(partitions: dg.MultiPartitionsDefinition) -> dg.Asset
             "without themes keeps its calls waiting."
         ),
     )
-    def relevance_scores(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    def relevance_scores(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         for result in carry_out(context, score_relevance):
             attach_counts(context, result.report, result.keys.keys, ALWAYS)
             for day, confidences in result.report.confidences.items():

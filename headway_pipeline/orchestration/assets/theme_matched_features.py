@@ -1,20 +1,20 @@
 """theme_matched_features: each extracted feature under its theme, or in the inbox; the end of the chain."""
 
 from collections.abc import Iterator
-from datetime import date
+from typing import Any
 
 import dagster as dg
 
 from headway_pipeline.ingestion.completeness import Incomplete, incomplete_days
 from headway_pipeline.ingestion.filing import file_features
-from headway_pipeline.orchestration.metadata import attach_counts
-from headway_pipeline.orchestration.plots import features_by_theme
+from headway_pipeline.orchestration.metadata import attach_themes, counts_on
+from headway_pipeline.orchestration.partitions import partition_key
 from headway_pipeline.orchestration.stages import PartResult, carry_out, resource_keys
+from headway_pipeline.store import FeatureCounts
 
 __all__ = ["theme_matched_features_asset"]
 
 ALWAYS = ("refiled", "filed", "inbox", "quarantined")
-INBOX = "(inbox)"
 
 
 def theme_matched_features_asset(partitions: dg.MultiPartitionsDefinition) -> dg.AssetsDefinition:
@@ -37,45 +37,31 @@ def theme_matched_features_asset(partitions: dg.MultiPartitionsDefinition) -> dg
     )
     def theme_matched_features(
         context: dg.AssetExecutionContext,
-    ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult]:
+    ) -> Iterator[dg.AssetMaterialization | dg.MaterializeResult[None]]:
         results = carry_out(context, file_features)
-        for result in results:
-            attach_counts(context, result.report, result.keys.keys, ALWAYS)
-            _attach_themes(context, result)
+        shown = {key: metadata for result in results for key, metadata in _metadata(result).items()}
         missing = {result.workspace.slug: incomplete_days(result.run, result.part) for result in results}
-        if any(missing.values()):
-            yield from _complete_keys(results, missing)
+        failed = {partition_key(slug, found.day) for slug, days in missing.items() for found in days}
+        if failed:
+            # One by one, for a failing step records nothing else; the rest of the keys count as failed.
+            for key in sorted(set(shown) - failed):
+                yield dg.AssetMaterialization("theme_matched_features", partition=key, metadata=shown[key])
             raise _failure(missing)
+        for key, metadata in shown.items():
+            context.add_asset_metadata(metadata, partition_key=key)
         yield dg.MaterializeResult()
 
     return theme_matched_features
 
 
-def _attach_themes(context: dg.AssetExecutionContext, result: PartResult) -> None:
-    days = list(result.keys.keys)
-    for day, counts in result.run.store.filings.counts(result.workspace.id, days).items():
-        by_theme = dict(counts.by_theme) | ({INBOX: counts.inbox} if counts.inbox else {})
-        shown: dict[str, object] = {
-            "features": sum(counts.by_theme.values()),
-            "in the inbox": counts.inbox,
-            "read them": dg.MetadataValue.md(
-                f"`headway features --workspace-id {result.workspace.slug} --since {day} --until {day}`"
-            ),
-        }
-        if by_theme:
-            shown["by theme"] = features_by_theme(by_theme)
-        context.add_asset_metadata(shown, partition_key=result.keys.keys[day])
-
-
-def _complete_keys(
-    results: list[PartResult], missing: dict[str, list[Incomplete]]
-) -> Iterator[dg.AssetMaterialization]:
-    """Only where some key fails are the others recorded one by one; else one result stands for all."""
-    for result in results:
-        bad: set[date] = {incomplete.day for incomplete in missing[result.workspace.slug]}
-        for day, key in result.keys.keys.items():
-            if day not in bad:
-                yield dg.AssetMaterialization("theme_matched_features", partition=key)
+def _metadata(result: PartResult) -> dict[str, dict[str, Any]]:
+    """What each key shows: what this run filed, and how the day stands."""
+    standing = result.run.store.filings.counts(result.workspace.id, list(result.keys.keys))
+    shown = {}
+    for day, key in result.keys.keys.items():
+        shown[key] = counts_on(result.report, day, ALWAYS)
+        attach_themes(shown[key], result.workspace.slug, day, standing.get(day, FeatureCounts()))
+    return shown
 
 
 def _failure(missing: dict[str, list[Incomplete]]) -> dg.Failure:

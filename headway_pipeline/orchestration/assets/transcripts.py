@@ -29,7 +29,7 @@ def transcripts_asset(partitions: dg.MultiPartitionsDefinition) -> dg.AssetsDefi
             "is given up after 7 days, visibly; under 200 characters of speech a call is `too_short`."
         ),
     )
-    def transcripts(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    def transcripts(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         for result in carry_out(context, fetch_transcripts):
             attach_counts(context, result.report, result.keys.keys, ALWAYS)
             for trouble in result.report.troubles:

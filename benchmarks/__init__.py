@@ -1,0 +1,1 @@
+"""What the parts cost, measured; run one as `python -m benchmarks.grounding`."""

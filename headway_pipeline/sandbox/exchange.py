@@ -1,0 +1,83 @@
+"""Requests and replies as the sandbox sees them, apart from any socket."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+__all__ = ["Fault", "Logged", "Reply", "Request", "html_reply", "json_reply"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a client sent.
+
+    Attributes:
+        path: without the query, as sent.
+        query: the last value of each name.
+        headers: names in lower case.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(repr=False, default_factory=dict)
+    body: bytes = b""
+
+    def json_object(self) -> dict[str, Any] | None:
+        """The body as a JSON object; None if it is none."""
+        try:
+            value = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+        return value if isinstance(value, dict) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What goes back.
+
+    Attributes:
+        cut_after: break the connection after this many bytes of the body, though its length was announced.
+    """
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cut_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """One answered request, for tests to count.
+
+    Attributes:
+        page_token: the cursor it carried where the API reads one, or None.
+        ids_count: how many ids it asked for by name.
+    """
+
+    method: str
+    path: str
+    status: int
+    page_token: str | None = None
+    ids_count: int = 0
+
+
+class Fault(Protocol):
+    """Something going wrong on purpose: called before each answer, in the order the faults were added."""
+
+    def __call__(self, request: Request, /) -> Reply | None:
+        """The reply instead of the real one, or None to let the request pass."""
+        ...
+
+
+def json_reply(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Reply:
+    """A JSON reply. Non-ASCII is escaped: a call may hold what has no UTF-8, and a client must cope with both."""
+    body = json.dumps(value, separators=(",", ":")).encode("ascii")
+    return Reply(status, body, {"Content-Type": "application/json;charset=utf-8", **(headers or {})})
+
+
+def html_reply(status: int, page: str, headers: Mapping[str, str] | None = None) -> Reply:
+    """A web page."""
+    body = page.encode("utf-8", "replace")
+    return Reply(status, body, {"Content-Type": "text/html;charset=utf-8", **(headers or {})})

@@ -1,0 +1,1 @@
+"""Plain data: windows, hashes, times, settings."""
