@@ -155,7 +155,7 @@ def _quiet(*, verbose: bool) -> Iterator[None]:
 def _run_config(request: IngestRequest) -> dict[str, Any]:
     scope = {"limit": request.limit, "connector_type": request.connector_type}
     given = {name: value for name, value in scope.items() if value is not None}
-    level = "INFO" if request.verbose else "CRITICAL"
+    level = "DEBUG" if request.verbose else "CRITICAL"
     return {
         "resources": {
             "scope": {"config": given},

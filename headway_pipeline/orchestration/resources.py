@@ -13,7 +13,6 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from headway_pipeline.analysis.contract import Analyst
-from headway_pipeline.analysis.offline import OfflineAnalyst
 from headway_pipeline.ingestion.run import Effects, Progress, Run, SourceTuning, no_progress
 from headway_pipeline.model.workspaces import Workspace
 from headway_pipeline.settings import current_settings
@@ -89,6 +88,8 @@ class AnalystResource(dg.ConfigurableResource[Any]):
 
     def analyst(self) -> Analyst:
         """The analyst of this run."""
+        from headway_pipeline.analysis.offline import OfflineAnalyst
+
         return OfflineAnalyst()
 
 

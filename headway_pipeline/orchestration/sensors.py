@@ -38,11 +38,11 @@ def build_sensors() -> list[dg.SensorDefinition]:
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Keeps the workspace partitions equal to the active workspaces of the database.",
-        required_resource_keys={"ledger"},
         asset_selection=dg.AssetSelection.all(),
     )
-    def workspaces_as_partitions(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        ledger: LedgerResource = context.resources.ledger
+    def workspaces_as_partitions(
+        context: dg.SensorEvaluationContext, ledger: LedgerResource
+    ) -> dg.SensorResult | dg.SkipReason:
         with translated():
             active = [workspace.slug for workspace in ledger.store.workspaces.list()]
         change = decide_partitions(active, context.instance.get_dynamic_partitions(WORKSPACE_PARTITIONS))

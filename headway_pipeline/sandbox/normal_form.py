@@ -6,9 +6,10 @@ Times and dates may be null; what is missing is made up the same way every time.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +84,7 @@ def _read(path: Path) -> Iterator[_Found]:
         if not line.strip():
             continue
         try:
-            found = _found(json.loads(line))
-            if found.call.id in seen:
-                raise ValueError(f"a call of an earlier line has the id {found.call.id!r}, too")
+            found = _found(json.loads(line), seen)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise InputError(f"{path}, line {number} holds no usable call ({_words(error)})", FORM) from error
         seen.add(found.call.id)
@@ -98,14 +97,16 @@ def _words(error: Exception) -> str:
     return f"{error} is missing" if isinstance(error, KeyError) else str(error)
 
 
-def _found(record: dict[str, Any]) -> _Found:
+def _found(record: dict[str, Any], seen: Collection[str]) -> _Found:
     if not isinstance(record, dict):
         raise TypeError("it is no JSON object")
+    call_id = str(record["id"])
+    if call_id in seen:
+        raise ValueError(f"an earlier line has the id {call_id!r}, too")
     written = record.get("started_at")
     started_at = None if written is None else datetime.fromisoformat(written)
     if started_at is not None:
         started_at = started_at.replace(tzinfo=UTC) if started_at.tzinfo is None else started_at.astimezone(UTC)
-    call_id = str(record["id"])
     call = SandboxCall(
         id=call_id,
         title=record.get("title") or call_id,
@@ -164,7 +165,7 @@ def _timed(turns: Sequence[_Turn]) -> Iterator[Utterance]:
     starts = [number for number, turn in enumerate(turns) if turn.start_s is not None]
     bounds = sorted({0, *starts, len(turns)})
     at = 0.0
-    for first, following in zip(bounds, bounds[1:], strict=False):
+    for first, following in pairwise(bounds):
         stretch = turns[first:following]
         at = at if stretch[0].start_s is None else stretch[0].start_s
         until = turns[following].start_s if following < len(turns) else None

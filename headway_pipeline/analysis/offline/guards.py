@@ -1,0 +1,134 @@
+"""What takes a clause's words back: negation, "if", things long fixed, other people's tools, chat about the call.
+
+A guard is a factor on the strength of what was found: 0 drops it, .5 asks for a second phrase.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from headway_pipeline.analysis.offline.phrases import Found, PhraseBook
+from headway_pipeline.analysis.offline.sentences import Clause
+from headway_pipeline.model.features import FeatureType
+
+__all__ = ["NEGATIONS", "clause_factor", "is_resolved", "phrase_factor"]
+
+NEGATIONS = frozenset(
+    """not never no without don't dont doesn't doesnt didn't didnt isn't isnt aren't arent wasn't wasnt won't wont haven't
+    havent hasn't hasnt wouldn't wouldnt nothing zero hardly barely cannot can't cant none nor neither couldn't weren't
+    nunca sin tampoco ningún ningun""".split()
+)
+_CONDITIONALS = frozenset(["if", "unless", "whether", "suppose", "imagine", "in case", "lest", "si"])
+_MODALS = frozenset(["might", "may", "could", "would", "can", "will", "should", "podría", "podria"])
+#: How many words before a phrase can take it back.
+_NEGATION_REACH, _CONDITION_REACH, _MODAL_REACH = 3, 3, 1
+
+
+class _Guard(StrEnum):
+    RESOLVED = "resolved"
+    CHAT = "chat"
+    ELSEWHERE = "elsewhere"
+    PRAISE = "praise"
+    HEDGE = "hedge"
+
+
+_RESOLVED = """
+fixed|resolved|solved|sorted|gone now|already|since|last|in|for|by
+is|are|it's|that's|was|were|been|got|they've|you've|has|have now|already|since|all|both? been? fixed|resolved|solved|sorted|addressed
+you|they|your ..2 fixed|resolved|solved|addressed it|that|this|them|the|those
+works|working now|again|fine|great|perfectly|well|better|ok|okay
+no longer|more a|an|happens|crashes|see|have|fails|breaks|get|problem|issue
+not|isn't|doesn't|don't|haven't|hasn't|didn't ..4 anymore|any more
+used to be|crash|fail|hang|take|have|break|struggle|annoy
+ya ..2 funciona|está|esta|arreglado|resuelto
+"""
+
+_CHAT = """
+can|could|do you|everybody|everyone|folks|people still? hear|see me|us|my|this|it|the
+share|sharing|see my|your screen|slides
+on mute
+you're|i'm|was|were muted
+next|last|this|another|today's meeting|call|session|agenda|speaker|slide
+thank|thanks you|everybody|everyone|so|for|to|very|again
+nice|good|great|lovely to meet|see|have|hear|talk|chat you|from|everyone|with
+let|lets|let's me|us? move|start|go|jump|talk|begin|continue|wrap|discuss|get|take
+would|i'd|we'd love|like|want to hear|thank|talk|ask|start|introduce|welcome|discuss|say|mention|invite|point|go|hand|know|take
+can|could you|we|i talk|tell|say|introduce|repeat|explain|walk|share|describe|elaborate|start|go|move|discuss|ask
+need|want|have|going to go|run|drop|jump|talk|move|leave|hop|start|finish|say|mention|discuss|ask|introduce|wrap|admit|think|meet
+question|questions for|about|from
+wish|wishing you|everyone|me luck|a|all|happy|the|them ..2 best|luck|day|weekend|week
+how|what is|was|about your weekend|vacation|trip|holiday
+weather|lunch|dinner|coffee|kids
+"""
+
+_ELSEWHERE = """
+old|previous|former|legacy|last ..1 vendor|tool|system|provider|supplier|solution|job|company|product
+competitor|competitor's|competitors|competing
+another|different|other vendor|vendor's|company|product|provider
+friend|cousin|neighbour|neighbor of|who|at|said
+i|we|i've heard|read that|about|somewhere|somebody|someone|people
+back then|when|in
+years ago
+"""
+
+_PRAISE = """
+love|loved|loving how|that|this|it|the|your|what
+really|very|so|super|pretty|works|working|been well|great|nice|smooth|happy|impressed|helpful|fast|easy|pleased
+no complaints|issues|problems
+favourite|favorite
+thank|thanks you|for
+"""
+
+_HEDGE = """
+not sure|certain if|whether|that|it's|this
+don't|do not think|know if|whether
+maybe|perhaps|possibly|probably
+i guess
+just curious|wondering
+for|as an example
+for instance
+"""
+
+_BOOK: PhraseBook[_Guard] = PhraseBook(
+    [
+        (_Guard.RESOLVED, 0.0, _RESOLVED),
+        (_Guard.CHAT, 0.0, _CHAT),
+        (_Guard.ELSEWHERE, 0.4, _ELSEWHERE),
+        (_Guard.PRAISE, 0.5, _PRAISE),
+        (_Guard.HEDGE, 0.9, _HEDGE),
+    ]
+)
+_COMPLAINTS = frozenset({FeatureType.BUG_REPORT, FeatureType.PAIN_POINT})
+_WHY = frozenset(["why", "how", "where", "porque"])
+
+
+def clause_factor(clause: Clause, kind: FeatureType) -> float:
+    """What is left of a finding of `kind`, given everything else the clause says."""
+    factor = 1.0
+    for found in _BOOK.find(clause.words, clause.line):
+        if found.label is _Guard.PRAISE and kind is FeatureType.FEATURE_REQUEST:
+            continue
+        if found.label is _Guard.RESOLVED and kind is FeatureType.FEATURE_REQUEST:
+            continue
+        factor = min(factor, found.strength)
+    if clause.is_question and kind in _COMPLAINTS and not _WHY.intersection(clause.words[:3]):
+        factor = min(factor, 0.5)
+    return factor
+
+
+def is_resolved(clause: Clause) -> bool:
+    """Whether the clause says that something works again."""
+    return any(found.label is _Guard.RESOLVED for found in _BOOK.find(clause.words, clause.line))
+
+
+def phrase_factor(words: Sequence[str], found: Found[FeatureType]) -> float:
+    """What is left of one phrase, given the words right before it."""
+    before = words[max(found.first - _NEGATION_REACH, 0) : found.first]
+    if NEGATIONS.intersection(before):
+        return 0.0
+    if found.label is FeatureType.FEATURE_REQUEST:
+        return 1.0
+    if _CONDITIONALS.intersection(words[max(found.first - _CONDITION_REACH, 0) : found.first]):
+        return 0.4
+    if _MODALS.intersection(words[max(found.first - _MODAL_REACH, 0) : found.first]):
+        return 0.6
+    return 1.0

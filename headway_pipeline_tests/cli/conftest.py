@@ -1,0 +1,56 @@
+"""Runs the command in this process, as the console script does."""
+
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from headway_pipeline.cli.main import run
+from headway_pipeline_tests.worlds import Installation, installed, sandbox_call
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command answered."""
+
+    code: int
+    out: str
+    err: str
+
+
+Headway = Callable[..., Said]
+
+
+@pytest.fixture
+def headway(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Headway:
+    """`headway("workspace", "list")`; `stdin` is what stands on standard input."""
+
+    def call(*arguments: str, stdin: str = "") -> Said:
+        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            run(arguments)
+        told = capsys.readouterr()
+        return Said(int(ended.value.code or 0), told.out, told.err)
+
+    return call
+
+
+@pytest.fixture
+def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A HEADWAY_HOME that is not there yet, and no other setting."""
+    for name in ("DATABASE_URL", "HEADWAY_SECRET_KEY", "DAGSTER_HOME", "HEADWAY_START_DATE"):
+        monkeypatch.delenv(name, raising=False)
+    home = tmp_path / "home"
+    monkeypatch.setenv("HEADWAY_HOME", str(home))
+    return home
+
+
+@pytest.fixture
+def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
+    """The workspace `acme` connected to a sandbox with three calls on the last three days."""
+    calls = [sandbox_call(number, days_ago=number) for number in (1, 2, 3)]
+    with installed(tmp_path / "home", monkeypatch, *calls) as made:
+        yield made

@@ -1,0 +1,186 @@
+"""`headway ingest` and the listings after it, over real HTTP and the real Dagster job."""
+
+import csv
+import io
+import json
+import re
+
+import pytest
+
+from headway_pipeline.cli.output import plain
+from headway_pipeline.sandbox.exchange import html_reply, json_reply
+from headway_pipeline_tests.cli.conftest import Headway
+from headway_pipeline_tests.worlds import Installation, sandbox_call, world
+
+INGEST = ("ingest", "--workspace-id", "acme", "--days-back", "4")
+
+RUN_FIELDS = {
+    "listed", "new", "changed", "unchanged", "private", "awaiting_transcript", "transcribed", "not_relevant", "analysed",
+    "quarantined", "requests", "health", "resume_at",
+}  # fmt: skip
+FEATURE_FIELDS = {
+    "id", "type", "title", "description", "theme", "urgency", "urgency_reason", "sentiment", "sentiment_score",
+    "confidence", "origin", "message", "evidence",
+}  # fmt: skip
+
+
+def test_the_answer_in_json_has_the_fields_that_are_promised(headway: Headway, installation: Installation) -> None:
+    said = headway(*INGEST, "--format", "json")
+    assert said.code == 0, said.err
+    answer = json.loads(said.out)
+    assert set(answer) >= {"workspace", "since", "until", "sources", "features", "inbox", "model", "seconds"}
+    gong = answer["sources"]["gong"]
+    assert set(gong) >= RUN_FIELDS
+    assert (gong["listed"], gong["new"], gong["analysed"], gong["health"]) == (3, 3, 3, "ok")
+    assert answer["model"] == {"requests": 0, "cached": 0, "input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0}
+    assert answer["features"] + answer["inbox"] == 3
+
+
+def test_a_second_ingest_lists_and_does_nothing_else(headway: Headway, installation: Installation) -> None:
+    headway(*INGEST)
+    said = headway(*INGEST, "--format", "json")
+    gong = json.loads(said.out)["sources"]["gong"]
+    assert (gong["unchanged"], gong["new"], gong["analysed"]) == (3, 0, 3)
+
+
+def test_features_come_with_their_quote_speaker_moment_and_link(headway: Headway, installation: Installation) -> None:
+    headway(*INGEST)
+    features = json.loads(headway("features", "--workspace-id", "acme", "--format", "json").out)
+    assert len(features) == 3
+    for feature in features:
+        assert set(feature) == FEATURE_FIELDS
+        assert set(feature["message"]) == {"source", "external_id", "title", "url", "occurred_at", "account"}
+        (evidence,) = feature["evidence"]
+        assert set(evidence) == {
+            "segment_index", "char_start", "char_end", "quote", "speaker", "side", "start_ms", "url"
+        }  # fmt: skip
+        assert (evidence["speaker"], evidence["side"]) == ("Carl Customer", "customer")
+        assert evidence["url"].startswith(feature["message"]["url"])
+
+
+def test_the_tables_for_people_show_quote_and_speaker(headway: Headway, installation: Installation) -> None:
+    headway(*INGEST)
+    table = headway("features", "--workspace-id", "acme").out
+    assert "Carl Customer" in table
+    assert "“" in table
+    assert "Check-in 1" in headway("messages", "--workspace-id", "acme").out
+    status = headway("status", "--workspace-id", "acme")
+    assert re.search(r"gong\s+analysed\s+3", status.out)
+    assert json.loads(headway("status", "--workspace-id", "acme", "--format", "json").out)["workspace"] == "acme"
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        (("--type", "feature_request"), 3),
+        (("--type", "bug_report"), 0),
+        (("--theme", "Exports"), 3),
+        (("--source", "gong"), 3),
+        (("--source", "fathom"), 0),
+        (("--limit", "2"), 2),
+        (("--since", "2999-01-01"), 0),
+        (("--until", "2001-01-01"), 0),
+    ],
+)
+def test_features_are_narrowed_by(
+    headway: Headway, installation: Installation, filters: tuple[str, ...], expected: int
+) -> None:
+    headway(*INGEST)
+    found = json.loads(headway("features", "--workspace-id", "acme", *filters, "--format", "json").out)
+    assert len(found) == expected
+
+
+def test_messages_say_where_each_call_stands(headway: Headway, installation: Installation) -> None:
+    headway(*INGEST, "--limit", "1")
+    rows = json.loads(headway("messages", "--workspace-id", "acme", "--format", "json").out)
+    assert [row["state"] for row in rows] == ["analysed", "listed", "listed"]
+    assert set(rows[0]) == {"source", "external_id", "title", "occurred_at", "state", "reason"}
+    assert rows[2]["reason"].startswith("limit: beyond --limit 1")
+    listed = json.loads(headway("messages", "--workspace-id", "acme", "--state", "listed", "--format", "json").out)
+    assert len(listed) == 2
+
+
+def test_a_wrong_key_exits_with_one_and_says_which_source_why_and_what_to_do(
+    headway: Headway, installation: Installation
+) -> None:
+    installation.reconnect(secret_key="wrong")
+    said = headway(*INGEST, "--format", "json")
+    assert said.code == 1
+    assert json.loads(said.out)["sources"]["gong"]["health"] == "bad_credentials"
+    assert "connector gong" in said.err
+    assert "base URL" in said.err
+    installation.reconnect()
+    assert headway(*INGEST).code == 0
+
+
+def test_a_host_that_is_not_gong_exits_with_one(headway: Headway, installation: Installation) -> None:
+    installation.sandbox.faults.append(lambda _request: html_reply(200, "<html>Welcome</html>"))
+    said = headway(*INGEST, "--format", "json")
+    assert said.code == 1
+    assert json.loads(said.out)["sources"]["gong"]["health"] == "wrong_host"
+
+
+def test_a_source_that_asks_for_a_long_pause_exits_with_seventy_five(
+    headway: Headway, installation: Installation
+) -> None:
+    installation.sandbox.faults.append(
+        lambda _request: json_reply(429, {"errors": ["limit"]}, {"Retry-After": "20000"})
+    )
+    said = headway(*INGEST, "--format", "json")
+    assert said.code == 75, said.err
+    gong = json.loads(said.out)["sources"]["gong"]
+    assert (gong["health"], bool(gong["resume_at"])) == ("paused_until", True)
+
+
+def test_a_workspace_without_themes_is_listed_and_transcribed_and_told_what_to_do(
+    headway: Headway, installation: Installation
+) -> None:
+    headway("theme", "archive", "--workspace-id", "acme", "Exports")
+    said = headway(*INGEST)
+    assert said.code == 1
+    assert "headway theme add --workspace-id acme --name NAME" in said.err
+    assert set(installation.states.values()) == {"transcribed"}
+    headway("theme", "add", "--workspace-id", "acme", "--name", "Reports", "--description", "exports and schedules")
+    assert headway(*INGEST).code == 0
+    assert set(installation.states.values()) == {"analysed"}
+
+
+def test_a_second_process_writing_is_one_line_and_nothing_is_lost(
+    headway: Headway, installation: Installation
+) -> None:
+    with installation.store.leases.hold(installation.workspace.id, "another run"):
+        said = headway(*INGEST)
+    assert said.code == 1
+    assert [line for line in said.err.splitlines() if line.startswith("error: another process writes this workspace")]
+    assert headway(*INGEST).code == 0
+
+
+def test_checking_a_connector_says_what_it_sees(headway: Headway, installation: Installation) -> None:
+    said = headway("connector", "check", "--workspace-id", "acme", "gong")
+    assert (said.code, said.out.startswith("gong: ok.")) == (0, True)
+    installation.reconnect(secret_key="wrong")
+    failed = headway("connector", "check", "--workspace-id", "acme", "gong")
+    assert failed.code == 1
+    assert failed.out == ""
+
+
+def test_dagsters_own_log_is_silent_unless_asked_for(headway: Headway, installation: Installation) -> None:
+    assert "dagster" not in headway(*INGEST).err
+    assert "STEP_SUCCESS" in headway(*INGEST, "--verbose").err
+
+
+def test_a_title_that_a_spreadsheet_would_compute_becomes_text(headway: Headway, installation: Installation) -> None:
+    evil = sandbox_call(1)
+    evil = type(evil)(**{name: getattr(evil, name) for name in evil.__slots__} | {"title": "=HYPERLINK(1)\x1b[31m"})
+    installation.sandbox.world = world(evil)
+    headway(*INGEST)
+    rows = list(csv.DictReader(io.StringIO(headway("messages", "--workspace-id", "acme", "--format", "csv").out)))
+    assert rows[0]["title"].startswith("'=HYPERLINK")
+    assert "\x1b" not in headway("messages", "--workspace-id", "acme").out
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("a\x1b[0mb", "a[0mb"), ("a\nb", "a b"), ("\u202etxt", "txt"), ("ñ👋", "ñ👋")]
+)
+def test_what_a_terminal_would_obey_is_taken_out(text: str, shown: str) -> None:
+    assert plain(text) == shown

@@ -1,0 +1,204 @@
+"""Setting up: workspaces, themes, connectors, the database, and what is said when it cannot be."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from headway_pipeline_tests.cli.conftest import Headway
+
+SECRET = "hunter2-hunter2"
+CREDENTIALS = json.dumps({"access_key": "a", "secret_key": SECRET})
+
+
+def test_a_new_user_gets_from_nothing_to_a_connected_workspace(headway: Headway, empty_home: Path) -> None:
+    made = headway("workspace", "add", "Acme", "--vendor-domain", "acme.example", "--format", "json")
+    assert (made.code, json.loads(made.out)["slug"]) == (0, "acme")
+    assert f"made {empty_home}" in made.err
+    theme = headway("theme", "add", "--workspace-id", "acme", "--name", "Exports", "--format", "json")
+    assert json.loads(theme.out)["name"] == "Exports"
+    connector = headway(
+        "connector",
+        "add",
+        "--workspace-id",
+        json.loads(made.out)["id"],
+        "--type",
+        "gong",
+        "--credentials",
+        "-",
+        "--base-url",
+        "http://127.0.0.1:9/v2/",
+        "--format",
+        "json",
+        stdin=CREDENTIALS,
+    )
+    assert json.loads(connector.out)["connector_type"] == "gong"
+    listed = json.loads(headway("connector", "list", "--workspace-id", "acme", "--format", "json").out)
+    assert (listed[0]["base_url"], listed[0]["health"]) == ("http://127.0.0.1:9", "untried")
+    assert [row["slug"] for row in json.loads(headway("workspace", "list", "--format", "json").out)] == ["acme"]
+
+
+@pytest.mark.parametrize(
+    "spelling", [{"gong_access_key": "a", "gong_secret_key": SECRET}, {"access_key": "a", "secret_key": SECRET}]
+)
+def test_both_spellings_of_gongs_keys_are_taken(headway: Headway, empty_home: Path, spelling: dict[str, str]) -> None:
+    headway("workspace", "add", "Acme")
+    added = headway(
+        "connector",
+        "add",
+        "--workspace-id",
+        "acme",
+        "--type",
+        "gong",
+        "--credentials",
+        "-",
+        stdin=json.dumps(spelling),
+    )
+    assert added.code == 0
+    assert SECRET not in added.out + added.err
+
+
+@pytest.mark.parametrize(
+    ("stdin", "words"),
+    [
+        ("", "are no JSON"),
+        (f'{{"access_key": "{SECRET}"', "are no JSON"),
+        (f'["{SECRET}"]', "no JSON object"),
+        (f'{{"access_key": "{SECRET}"}}', "lack secret_key"),
+        (f'{{"access_key": "a", "secret_key": "b", "token": "{SECRET}"}}', "no field 'token'"),
+    ],
+)
+def test_unusable_credentials_are_an_error_that_shows_none_of_them(
+    headway: Headway, empty_home: Path, stdin: str, words: str
+) -> None:
+    headway("workspace", "add", "Acme")
+    said = headway("connector", "add", "--workspace-id", "acme", "--type", "gong", "--credentials", "-", stdin=stdin)
+    assert said.code == 1
+    assert words in said.err
+    assert SECRET not in said.err
+    verbose = headway(
+        "connector", "add", "--workspace-id", "acme", "--type", "gong", "--credentials", "-", "--verbose", stdin=stdin
+    )
+    assert SECRET not in verbose.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("features", "--workspace-id", "nobody"), "there is no workspace 'nobody'"),
+        (("workspace", "add", "Acme"), "there is a workspace 'acme' already"),
+        (("theme", "add", "--workspace-id", "acme", "--name", "Exports"), "there is a theme 'Exports' already"),
+        (("theme", "archive", "--workspace-id", "acme", "Nothing"), "there is no theme 'Nothing'"),
+        (("connector", "check", "--workspace-id", "acme", "gong"), "there is no connector 'gong'"),
+        (
+            ("connector", "add", "--workspace-id", "acme", "--type", "zoom", "--credentials", "env"),
+            "no source named 'zoom'",
+        ),
+        (
+            (
+                "connector",
+                "add",
+                "--workspace-id",
+                "acme",
+                "--type",
+                "gong",
+                "--credentials",
+                "env",
+                "--base-url",
+                "https://elsewhere.example",
+            ),
+            "elsewhere.example",
+        ),
+        (
+            ("messages", "--workspace-id", "acme", "--since", "yesterday"),
+            "--since 'yesterday' is no day: write it as",
+        ),
+        (("ingest", "--workspace-id", "acme", "--since", "2026-02-30"), "'2026-02-30' is no day"),
+        (("ingest", "--workspace-id", "acme", "--since", "2026-10-02", "--until", "2026-10-01"), "is reversed"),
+        (("ingest", "--workspace-id", "acme", "--until", "2999-01-01"), "is in the future"),
+        (("ingest", "--workspace-id", "acme", "--since", "2001-01-01"), "the first day of this installation"),
+        (("ingest", "--workspace-id", "acme", "--since", "2026-10-02", "--days-back", "3"), "give one of them"),
+        (("ingest", "--workspace-id", "acme", "--connector-type", "zoom"), "no source named 'zoom'"),
+    ],
+)
+def test_bad_input_is_one_line_that_says_what_to_do(
+    headway: Headway, empty_home: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    headway("workspace", "add", "Acme")
+    headway("theme", "add", "--workspace-id", "acme", "--name", "Exports")
+    said = headway(*arguments)
+    assert said.code == 1
+    assert said.out == ""
+    (line,) = said.err.splitlines()
+    assert line.startswith("error: ")
+    assert words in line
+
+
+def test_verbose_shows_the_trace_before_the_line(headway: Headway, empty_home: Path) -> None:
+    said = headway("features", "--workspace-id", "nobody", "--verbose")
+    assert "Traceback" in said.err
+    assert said.err.splitlines()[-1].startswith("error: there is no workspace")
+
+
+def test_wrong_usage_exits_with_two(headway: Headway, empty_home: Path) -> None:
+    assert headway("features").code == 2
+    assert headway("nonsense").code == 2
+    assert headway("ingest", "--workspace-id", "acme", "--limit", "0").code == 2
+
+
+def test_a_database_that_is_down_is_one_line(
+    headway: Headway, empty_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://someone:{SECRET}@127.0.0.1:1/none")
+    said = headway("workspace", "list")
+    assert (said.code, len(said.err.splitlines())) == (1, 2)
+    assert "cannot be reached or used: see that it runs" in said.err
+    assert SECRET not in headway("workspace", "list", "--verbose").err
+
+
+def test_postgresql_without_a_key_says_how_to_make_one(
+    headway: Headway, empty_home: Path, monkeypatch: pytest.MonkeyPatch, database_url: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    headway("workspace", "add", "Acme")
+    said = headway(
+        "connector", "add", "--workspace-id", "acme", "--type", "gong", "--credentials", "-", stdin=CREDENTIALS
+    )
+    if database_url.startswith("sqlite"):
+        assert said.code == 0
+        assert (empty_home / "secret.key").stat().st_mode & 0o777 == 0o600
+    else:
+        assert "HEADWAY_SECRET_KEY is not set" in said.err
+
+
+def test_upgrading_says_where_the_tables_are(headway: Headway, empty_home: Path) -> None:
+    said = headway("db", "upgrade")
+    assert (said.code, said.err.splitlines()[-1]) == (0, "the tables are at revision 0001 (were at none)")
+    assert headway("db", "upgrade").err.strip() == "the tables are at revision 0001"
+
+
+def test_the_doctor_finds_a_fresh_installation_fit(headway: Headway, empty_home: Path) -> None:
+    said = headway("doctor", "--format", "json")
+    findings = {found["name"]: found for found in json.loads(said.out)}
+    assert said.code == 0
+    assert {"home", "database", "credentials", "sources", "analyst", "dagster"} == set(findings)
+    assert "5 assets" in findings["dagster"]["words"]
+
+
+def test_the_doctor_names_what_to_mend_and_exits_with_one(headway: Headway, empty_home: Path) -> None:
+    headway("workspace", "add", "Acme")
+    headway("connector", "add", "--workspace-id", "acme", "--type", "gong", "--credentials", "-", stdin=CREDENTIALS)
+    (empty_home / "secret.key").chmod(0o644)
+    said = headway("doctor")
+    assert said.code == 1
+    (line,) = [line for line in said.out.splitlines() if line.startswith("MEND")]
+    assert "chmod 600" in line
+
+
+def test_a_disabled_connector_is_listed_only_on_request(headway: Headway, empty_home: Path) -> None:
+    headway("workspace", "add", "Acme")
+    headway("connector", "add", "--workspace-id", "acme", "--type", "gong", "--credentials", "env")
+    headway("connector", "disable", "--workspace-id", "acme", "gong")
+    assert json.loads(headway("connector", "list", "--workspace-id", "acme", "--format", "json").out) == []
+    everything = json.loads(headway("connector", "list", "--workspace-id", "acme", "--all", "--format", "json").out)
+    assert everything[0]["is_active"] is False

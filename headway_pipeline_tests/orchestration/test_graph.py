@@ -1,0 +1,123 @@
+"""The graph: what Dagster shows, and that loading it is quiet and touches nothing."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from headway_pipeline.orchestration.graph import build_defs
+from headway_pipeline.orchestration.partitions import build_partitions, workspace_days
+from headway_pipeline.orchestration.sensors import PartitionChange, decide_partitions
+from headway_pipeline.sources.discovery import discover
+
+CHAIN = ["raw_calls", "transcripts", "relevance_scores", "extracted_features", "theme_matched_features"]
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def defs() -> dg.Definitions:
+    return build_defs()
+
+
+def test_the_chain_is_the_five_assets_each_after_the_one_before(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    assert {key.to_user_string() for key in graph.get_all_asset_keys()} == set(CHAIN)
+    for before, after in zip(CHAIN, CHAIN[1:], strict=False):
+        assert graph.get(dg.AssetKey(after)).parent_keys == {dg.AssetKey(before)}
+
+
+@pytest.mark.parametrize("name", CHAIN)
+def test_every_asset_says_what_it_is_and_whose(defs: dg.Definitions, name: str) -> None:
+    node = defs.resolve_asset_graph().get(dg.AssetKey(name))
+    assert len(node.description or "") > 80
+    assert node.group_name in ("ingestion", "analysis")
+    assert node.owners == ["team:product-insights"]
+    assert node.kinds
+    assert node.backfill_policy == dg.BackfillPolicy.single_run()
+    assert isinstance(node.partitions_def, dg.MultiPartitionsDefinition)
+
+
+def test_all_assets_share_one_partitioning_so_that_one_run_holds_the_chain(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    assert len({graph.get(dg.AssetKey(name)).partitions_def for name in CHAIN}) == 1
+
+
+def test_the_checks_are_those_that_are_promised(defs: dg.Definitions) -> None:
+    keys = defs.resolve_asset_graph().asset_check_keys
+    assert {(key.asset_key.to_user_string(), key.name) for key in keys} == {
+        ("raw_calls", "sources_complete"),
+        ("raw_calls", "ledger_balances"),
+        ("extracted_features", "quotes_are_verbatim"),
+        ("theme_matched_features", "every_feature_has_a_theme"),
+    }
+
+
+def test_every_discovered_source_has_its_typed_resource(defs: dg.Definitions) -> None:
+    repository = defs.get_repository_def()
+    for name, source in discover().items():
+        resource = repository.get_top_level_resources()[name]
+        fields = resource.config_schema.config_type.fields  # type: ignore[union-attr]
+        assert {"base_url", "requests_per_second", "requests_per_day", "patience_s"} <= set(fields)
+        assert not {"credentials", *(field.name for field in source.credential_fields)} & set(fields)
+
+
+def test_the_job_runs_in_one_process(defs: dg.Definitions) -> None:
+    assert defs.resolve_job_def("ingest").executor_def is dg.in_process_executor
+
+
+def test_a_rectangle_of_keys_is_taken_apart_by_workspace() -> None:
+    keys = ["2026-11-02|b", "2026-11-01|b", "2026-11-01|a"]
+    assert [(part.slug, [day.day for day in part.keys]) for part in workspace_days(keys)] == [
+        ("a", [1]),
+        ("b", [1, 2]),
+    ]
+
+
+def test_today_is_a_partition_key() -> None:
+    from headway_pipeline_tests.worlds import TODAY
+
+    days = build_partitions((TODAY).date()).get_partitions_def_for_dimension("date")
+    assert days.get_partition_keys() == [TODAY.date().isoformat()]
+
+
+@pytest.mark.parametrize(
+    ("active", "existing", "expected"),
+    [
+        ([], [], PartitionChange((), ())),
+        (["a"], ["a"], PartitionChange((), ())),
+        (["b", "a"], [], PartitionChange(("a", "b"), ())),
+        ([], ["a"], PartitionChange((), ("a",))),
+        (["new"], ["old"], PartitionChange(("new",), ("old",))),
+    ],
+)
+def test_partitions_follow_the_workspaces(active: list[str], existing: list[str], expected: PartitionChange) -> None:
+    assert decide_partitions(active, existing) == expected
+
+
+def test_loading_the_definitions_is_quiet_and_makes_nothing(tmp_path: Path) -> None:
+    """In a fresh interpreter, as Dagster does it: no warning of ours, no folder, no database."""
+    program = (
+        "import warnings, dagster\n"
+        "warnings.simplefilter('error')\n"
+        "warnings.filterwarnings('ignore', message='.*__fields__.*')\n"
+        "from headway_pipeline.definitions import defs\n"
+        "import sys\n"
+        "print(sorted({'anthropic', 'openai', 'pandas', 'matplotlib', 'alembic'} & set(sys.modules)))\n"
+        "defs().resolve_asset_graph()\n"
+    )
+    environment = {"HEADWAY_HOME": str(tmp_path / "home"), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+    assert not (tmp_path / "home").exists()
+
+
+def test_the_project_file_leaves_the_choice_of_workspace_to_workspace_yaml() -> None:
+    """Either block in pyproject.toml silently beats workspace.yaml."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert "[tool.dagster]" not in text
+    assert "[tool.dg" not in text

@@ -1,0 +1,247 @@
+"""The job over real parts: a sandbox over HTTP, the embedded database, the offline analyst."""
+
+import json
+from datetime import timedelta
+
+import dagster as dg
+
+from headway_pipeline.orchestration.graph import build_defs
+from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, partition_key
+from headway_pipeline.orchestration.resources import LedgerResource
+from headway_pipeline.store.configured import open_configured_store
+from headway_pipeline_tests.orchestration.conftest import RunJob
+from headway_pipeline_tests.worlds import ASK, CHAT, TODAY, Installation, sandbox_call, world
+
+
+def key(days_ago: int, slug: str = "acme") -> str:
+    return partition_key(slug, (TODAY - timedelta(days=days_ago)).date())
+
+
+def materialized(instance: dg.DagsterInstance, asset: str) -> set[str]:
+    return set(instance.get_materialized_partitions(dg.AssetKey(asset)))
+
+
+def metadata(result: dg.ExecuteInProcessResult, asset: str, partition: str) -> dict[str, object]:
+    for event in result.all_events:
+        if event.is_step_materialization and event.asset_key == dg.AssetKey(asset) and event.partition == partition:
+            return {
+                name: value.value for name, value in event.step_materialization_data.materialization.metadata.items()
+            }
+    raise AssertionError(f"{asset} {partition} was not materialized")
+
+
+def failure(result: dg.ExecuteInProcessResult) -> str:
+    (event,) = [event for event in result.all_events if event.is_step_failure]
+    data = event.step_failure_data.user_failure_data
+    assert data is not None
+    return str(data.description)
+
+
+def checks(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
+    return {found.check_name: found.passed for found in result.get_asset_check_evaluations()}
+
+
+def test_a_run_over_a_range_materializes_every_key_with_its_own_counts(
+    installation: Installation, instance: dg.DagsterInstance, run_job: RunJob
+) -> None:
+    result = run_job()
+    assert result.success
+    assert set(installation.states.values()) == {"analysed"}
+    assert all(checks(result).values())
+    assert len(checks(result)) == 4
+    for asset in ("raw_calls", "theme_matched_features"):
+        assert materialized(instance, asset) == {key(1), key(2), key(3)}
+    shown = metadata(result, "raw_calls", key(2))
+    assert (shown["listed"], shown["new"], shown["by source"]) == (1, 1, {"gong": {"listed": 1, "new": 1}})
+    assert metadata(result, "theme_matched_features", key(2))["features"] == 1
+
+
+def test_a_second_run_changes_nothing_and_only_lists(installation: Installation, run_job: RunJob) -> None:
+    run_job()
+    before = installation.store.reading.features(installation.workspace.id)
+    installation.sandbox.forget_requests()
+    result = run_job()
+    assert metadata(result, "raw_calls", key(1))["unchanged"] == 1
+    assert installation.store.reading.features(installation.workspace.id) == before
+    assert {request.path for request in installation.sandbox.requests} == {"/v2/calls/extensive"}
+
+
+def test_the_event_log_holds_no_speech_no_title_no_name_and_no_secret(
+    installation: Installation, instance: dg.DagsterInstance, run_job: RunJob
+) -> None:
+    installation.reconnect(secret_key="wrong-and-still-secret")
+    failed = run_job()
+    installation.reconnect()
+    good = run_job()
+    for result in (failed, good):
+        written = " ".join(str(entry) for entry in instance.all_logs(result.run_id))
+        written += str(instance.get_run_by_id(result.run_id))
+        for private in (ASK, CHAT, "Check-in", "Carl", "Vera", "buyer.example", "the-secret-key", "still-secret"):
+            assert private not in written, private
+
+
+def test_a_wrong_key_makes_the_run_red_and_the_next_one_completes_it(
+    installation: Installation, instance: dg.DagsterInstance, run_job: RunJob
+) -> None:
+    installation.reconnect(secret_key="wrong")
+    result = run_job()
+    assert not result.success
+    assert "3 of the days are not complete" in failure(result)
+    assert "connector gong" in failure(result)
+    assert checks(result)["sources_complete"] is False
+    assert materialized(instance, "theme_matched_features") == set()
+    installation.reconnect()
+    assert run_job().success
+    assert set(installation.states.values()) == {"analysed"}
+
+
+def test_complete_days_are_materialized_beside_a_failing_workspace(
+    installation: Installation, instance: dg.DagsterInstance
+) -> None:
+    """One date, two workspaces: a rectangle that a backfill may put in one run."""
+    from headway_pipeline.model.workspaces import Credentials
+
+    other = installation.store.workspaces.add("Other")
+    installation.store.connectors.add(
+        other.id,
+        "gong",
+        base_url=installation.sandbox.base_url,
+        credentials=Credentials({"access_key": "the-access-key", "secret_key": "wrong"}),
+    )
+    instance.add_dynamic_partitions(WORKSPACE_PARTITIONS, ["other"])
+    result = (
+        build_defs()
+        .resolve_job_def("ingest")
+        .execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            tags={
+                "dagster/asset_partition_range_start": key(1),
+                "dagster/asset_partition_range_end": key(1, "other"),
+            },
+        )
+    )
+    assert "1 of the days are not complete" in failure(result)
+    assert materialized(instance, "theme_matched_features") == {key(1)}
+    assert metadata(result, "theme_matched_features", key(1))["features"] == 1
+
+
+def test_a_reversed_range_fails_instead_of_doing_nothing(
+    installation: Installation, instance: dg.DagsterInstance
+) -> None:
+    result = (
+        build_defs()
+        .resolve_job_def("ingest")
+        .execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            tags={"dagster/asset_partition_range_start": key(1), "dagster/asset_partition_range_end": key(3)},
+        )
+    )
+    assert "empty or reversed" in failure(result)
+
+
+def test_a_single_key_works_like_a_range(installation: Installation, instance: dg.DagsterInstance) -> None:
+    result = build_defs().resolve_job_def("ingest").execute_in_process(instance=instance, partition_key=key(2))
+    assert result.success
+    assert materialized(instance, "raw_calls") == {key(2)}
+
+
+def test_a_limit_is_in_the_run_config_and_the_run_is_complete_for_what_was_asked(
+    installation: Installation, run_job: RunJob
+) -> None:
+    result = run_job(run_config={"resources": {"scope": {"config": {"limit": 1}}}})
+    assert result.success
+    assert sorted(installation.states.values()) == ["analysed", "listed", "listed"]
+    assert metadata(result, "transcripts", key(3))["waiting"] == 1
+
+
+def test_a_workspace_without_themes_ends_red_and_says_what_to_do(installation: Installation, run_job: RunJob) -> None:
+    theme = installation.store.themes.list(installation.workspace.id)[0].theme
+    installation.store.themes.archive(theme.id)
+    result = run_job()
+    assert not result.success
+    assert "headway theme add --workspace-id acme" in failure(result)
+    assert set(installation.states.values()) == {"transcribed"}
+
+
+def test_a_changed_theme_files_again_without_reading_again(installation: Installation, run_job: RunJob) -> None:
+    run_job()
+    installation.store.themes.add(installation.workspace.id, "Weather")
+    result = run_job()
+    assert metadata(result, "extracted_features", key(1))["analysed"] == 0
+    assert metadata(result, "theme_matched_features", key(1))["refiled"] == 1
+
+
+def test_the_lease_is_given_back_when_the_run_ends(installation: Installation, run_job: RunJob) -> None:
+    run_job()
+    with installation.store.leases.hold(installation.workspace.id, "somebody else"):
+        pass
+
+
+def test_a_busy_workspace_fails_the_run_with_its_holder(installation: Installation, run_job: RunJob) -> None:
+    with installation.store.leases.hold(installation.workspace.id, "another run"):
+        result = run_job(run_config={"resources": {"ledger": {"config": {"lease_patience_s": 0}}}})
+    assert "another process writes this workspace" in failure(result)
+    assert "another run" in failure(result)
+
+
+def test_a_database_that_is_gone_fails_the_run_in_words(
+    installation: Installation, run_job: RunJob, monkeypatch: object
+) -> None:
+    import pytest
+
+    assert isinstance(monkeypatch, pytest.MonkeyPatch)
+    monkeypatch.setenv("DATABASE_URL", "postgresql://someone:hunter2@127.0.0.1:1/none")
+    result = run_job()
+    assert not result.success
+    told = json.dumps([str(event.event_specific_data) for event in result.all_events])
+    assert "cannot be reached" in told
+    assert "hunter2" not in told
+
+
+def test_two_workspaces_with_the_same_calls_stay_apart(
+    installation: Installation, instance: dg.DagsterInstance, run_job: RunJob
+) -> None:
+    run_job()
+    other = installation.store.workspaces.add("Other")
+    assert installation.store.reading.messages(other.id) == []
+    assert installation.store.reading.features(other.id) == []
+
+
+def test_the_sensor_gives_a_new_workspace_its_partition_and_takes_a_closed_ones(
+    installation: Installation, instance: dg.DagsterInstance
+) -> None:
+    installation.store.workspaces.add("Second")
+    sensor = build_defs().resolve_sensor_def("workspaces_as_partitions")
+    with dg.build_sensor_context(instance=instance, resources={"ledger": LedgerResource()}) as context:
+        result = sensor(context)
+    assert isinstance(result, dg.SensorResult)
+    (request,) = result.dynamic_partitions_requests or []
+    assert request.partition_keys == ["second"]
+
+
+def test_checks_executed_alone_look_at_everything(installation: Installation, run_job: RunJob) -> None:
+    run_job()
+    store = open_configured_store(installation.settings)
+    store.themes.archive(store.themes.list(installation.workspace.id)[0].theme.id)
+    store.close()
+    with dg.DagsterInstance.ephemeral() as instance:
+        defs = build_defs()
+        job = defs.resolve_implicit_global_asset_job_def()
+        check = dg.AssetCheckKey(dg.AssetKey("theme_matched_features"), "every_feature_has_a_theme")
+        result = job.get_subset(asset_check_selection={check}, asset_selection=set()).execute_in_process(
+            instance=instance, raise_on_error=False
+        )
+    assert checks(result) == {"every_feature_has_a_theme": False}
+
+
+def test_a_new_call_on_an_old_day_is_found_by_the_next_run_over_it(
+    installation: Installation, run_job: RunJob
+) -> None:
+    run_job()
+    late = [*installation.sandbox.world.companies[0].calls, sandbox_call(9, days_ago=3)]
+    installation.sandbox.world = world(*late)
+    result = run_job()
+    assert metadata(result, "raw_calls", key(3))["new"] == 1
+    assert installation.states["Check-in 9"] == "analysed"
