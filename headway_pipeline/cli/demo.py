@@ -1,9 +1,11 @@
 """`headway demo`: the whole pipeline against a local sandbox, in about a minute."""
 
-import os
+import shutil
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -128,7 +130,9 @@ def _lines(row: Mapping[str, Any]) -> Iterable[str]:
 
 def _suggest(companies: "Sequence[Company]") -> None:
     slug = _slug(companies[0])
-    command = "headway" if os.environ.get("VIRTUAL_ENV") else ".venv/bin/headway"
+    # As it was called: by name from an activated environment, or by its path.
+    called = Path(sys.argv[0])
+    command = "headway" if called.parent == Path() or shutil.which("headway") == str(called) else sys.argv[0]
     say("")
     say("what to try next:")
     say(f"  {command} features --workspace-id {slug} --type bug_report")

@@ -23,7 +23,14 @@ class Finding:
 
 
 @click.command(name="doctor")
-@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to answer.",
+)
 @verbose_option
 def command(output_format: str, verbose: bool) -> int:  # noqa: ARG001
     """Check the folder, the database, the keys and Dagster's definitions; exits 1 where something is to be mended."""

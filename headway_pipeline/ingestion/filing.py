@@ -13,7 +13,7 @@ def file_features(run: Run, part: Part, lease: Lease) -> StageReport:
     """Match the calls of `part.days` whose features were not filed under the present themes.
 
     Returns:
-        Counts of calls `refiled`, of features `filed` and in the `inbox` and of `quarantined` calls.
+        Counts of calls `refiled` and `quarantined`, by day and source; how many features that makes is in the store.
     """
     report = StageReport()
     themes = run.store.themes.current(part.workspace.id)
@@ -32,8 +32,4 @@ def _file(
     matched = match(run.analyst, [item.feature for item in call.items], themes)
     filings = {item.id: filing for item, filing in zip(call.items, matched.filings, strict=True)}
     run.store.filings.record(lease, call.id, current, filings)
-    day = call.occurred_at.date()
-    report.count(day, call.source, "refiled")
-    filed = sum(filing.theme_id is not None for filing in filings.values())
-    report.count(day, call.source, "filed", filed)
-    report.count(day, call.source, "inbox", len(filings) - filed)
+    report.count(call.occurred_at.date(), call.source, "refiled")

@@ -30,6 +30,9 @@ DAGSTER_YAML = """\
 # Dagster's own records (runs, events) in SQLite, beside the embedded database. Made by headway.
 telemetry:
   enabled: false
+# The first visit would open with an invitation to a newsletter.
+nux:
+  enabled: false
 """
 
 

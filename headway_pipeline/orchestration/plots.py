@@ -3,7 +3,6 @@
 import base64
 import io
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -11,7 +10,7 @@ import dagster as dg
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["confidence_histogram", "features_by_theme", "features_over_time"]
+__all__ = ["confidence_histogram", "features_by_theme"]
 
 INK = "#1f2937"
 ACCENT = "#4f46e5"
@@ -57,7 +56,7 @@ def features_by_theme(counts: Mapping[str, int]) -> dg.MarkdownMetadataValue:
     if len(ordered) > MOST_BARS:
         rest = ordered.iloc[MOST_BARS - 1 :].sum()
         ordered = pd.concat([ordered.iloc[: MOST_BARS - 1], pd.Series({"all others": rest})])
-    figure = _figure(0.8 + 0.28 * len(ordered))
+    figure = _figure(0.3 + 0.3 * len(ordered))
     axes = figure.subplots()
     bars = axes.barh(list(ordered.index), list(ordered.values), color=ACCENT, height=0.7)
     axes.bar_label(bars, padding=3, color=INK)
@@ -65,24 +64,3 @@ def features_by_theme(counts: Mapping[str, int]) -> dg.MarkdownMetadataValue:
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     axes.set_xticks([])
     return _inline(figure, "Features by theme")
-
-
-def features_over_time(counts: Mapping[tuple[date, str], int]) -> dg.MarkdownMetadataValue:
-    """Features a day, stacked by type, over the days of one run."""
-    import pandas as pd
-
-    rows = [(day, what.replace("_", " "), number) for (day, what), number in counts.items()]
-    table = pd.DataFrame(rows, columns=["day", "type", "features"])
-    pivot = table.pivot_table(index="day", columns="type", values="features", aggfunc="sum", fill_value=0)
-    figure = _figure(2.1)
-    axes = figure.subplots()
-    bottom = [0.0] * len(pivot)
-    for column, colour in zip(pivot.columns, (ACCENT, "#0d9488", "#f59e0b"), strict=False):
-        axes.bar(
-            [f"{day:%m-%d}" for day in pivot.index], list(pivot[column]), bottom=bottom, color=colour, label=column
-        )
-        bottom = [low + high for low, high in zip(bottom, pivot[column], strict=True)]
-    axes.legend(frameon=False, fontsize=8)
-    axes.tick_params(axis="x", rotation=60, labelsize=8)
-    axes.spines[["top", "right"]].set_visible(False)
-    return _inline(figure, "Features a day by type")

@@ -152,9 +152,7 @@ def _recordings() -> tuple[tuple[CompanyScript, tuple[_Recording, ...]], ...]:
     )
 
 
-def _company_recordings(
-    prefix: str, texts: Mapping[str, str]
-) -> tuple[CompanyScript, tuple[_Recording, ...]]:
+def _company_recordings(prefix: str, texts: Mapping[str, str]) -> tuple[CompanyScript, tuple[_Recording, ...]]:
     company = parse_company(texts[f"{prefix}-company.txt"])
     fillers = {
         "en": parse_filler(texts["filler-en.txt"]) + parse_filler(texts[f"{prefix}-filler-en.txt"]),

@@ -36,9 +36,7 @@ class Filler:
     openers: tuple[str, ...] = ()
 
     def __add__(self, other: "Filler") -> "Filler":
-        return Filler(
-            self.topics + other.topics, self.frames + other.frames, self.openers + other.openers
-        )
+        return Filler(self.topics + other.topics, self.frames + other.frames, self.openers + other.openers)
 
 
 def parse_filler(text: str) -> Filler:

@@ -85,7 +85,7 @@ def _read(path: Path) -> Iterator[_Found]:
             continue
         try:
             found = _found(json.loads(line), seen)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
             raise InputError(f"{path}, line {number} holds no usable call ({_words(error)})", FORM) from error
         seen.add(found.call.id)
         yield found

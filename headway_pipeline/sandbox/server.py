@@ -22,7 +22,7 @@ __all__ = ["Sandbox"]
 LOOPBACK = "127.0.0.1"
 LARGEST_REQUEST_BYTES = 10 * 1024 * 1024
 #: How long stopping may take.
-POLL_S = 0.05
+POLL_S = 0.01
 
 
 class Sandbox:

@@ -50,9 +50,9 @@ def _split(source: type[Source], url: str) -> tuple[SplitResult, str, int | None
     try:
         parts = urlsplit(url)
         host, port = (parts.hostname or "").rstrip("."), parts.port
-    except ValueError as error:
-        # The address may hold a password; only the reason is shown.
-        raise _unusable(source, str(error)) from None
+    except ValueError:
+        # The error quotes what it stumbles over, which may be half a password.
+        raise _unusable(source, "its host or port is malformed") from None
     if "@" in parts.netloc:
         raise _unusable(source, "it holds a user name or a password")
     if parts.scheme not in ("http", "https") or not host:

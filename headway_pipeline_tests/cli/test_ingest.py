@@ -15,8 +15,8 @@ from headway_pipeline_tests.worlds import Installation, sandbox_call, world
 INGEST = ("ingest", "--workspace-id", "acme", "--days-back", "4")
 
 RUN_FIELDS = {
-    "listed", "new", "changed", "unchanged", "private", "awaiting_transcript", "transcribed", "not_relevant", "analysed",
-    "quarantined", "requests", "health", "resume_at",
+    "listed", "new", "changed", "unchanged", "private", "awaiting_transcript", "transcribed", "not_relevant",
+    "analysed", "quarantined", "requests", "health", "resume_at",
 }  # fmt: skip
 FEATURE_FIELDS = {
     "id", "type", "title", "description", "theme", "urgency", "urgency_reason", "sentiment", "sentiment_score",

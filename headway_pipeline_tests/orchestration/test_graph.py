@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import dagster as dg
@@ -24,7 +25,7 @@ def defs() -> dg.Definitions:
 def test_the_chain_is_the_five_assets_each_after_the_one_before(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
     assert {key.to_user_string() for key in graph.get_all_asset_keys()} == set(CHAIN)
-    for before, after in zip(CHAIN, CHAIN[1:], strict=False):
+    for before, after in pairwise(CHAIN):
         assert graph.get(dg.AssetKey(after)).parent_keys == {dg.AssetKey(before)}
 
 

@@ -17,7 +17,7 @@ NEGATIONS = frozenset(
     havent hasn't hasnt wouldn't wouldnt nothing zero hardly barely cannot can't cant none nor neither couldn't weren't
     nunca sin tampoco ningún ningun""".split()
 )
-_CONDITIONALS = frozenset(["if", "unless", "whether", "suppose", "imagine", "in case", "lest", "si"])
+_CONDITIONALS = frozenset(["if", "unless", "whether", "suppose", "imagine", "lest", "si"])
 _MODALS = frozenset(["might", "may", "could", "would", "can", "will", "should", "podría", "podria"])
 #: How many words before a phrase can take it back.
 _NEGATION_REACH, _CONDITION_REACH, _MODAL_REACH = 3, 3, 1

@@ -38,6 +38,7 @@ should|must|could|needs|need to? support|allow|include|let|offer|notify|remind|i
 we|i|they|users|people need a|an|some|more|better|support|something|another|proper|native
 we|i|they want|require a|an|some|more|better|proper|native
 we|i need this|that|it to|for|in|by|before
+we|i|they really|also|definitely|just? need|require !to|you|it|this|that|them|people|time|help|him|her|somebody|someone|more
 need to have a|an|the|some
 is|are|was|were ..2 missing
 missing a|an|the|is|feature|features

@@ -1,7 +1,7 @@
 """A phrase book: what to listen for, written as people say it, found in time linear in the text.
 
 A phrase is words between spaces. `a|b` is either, `word?` may be missing, `..` stands for up to four words and `..2`
-for up to two, `crash~` for crash, crashes, crashed and crashing. An apostrophe may be missing in what was said.
+for up to two, `!to|you` for anything but "to" and "you", `crash~` for crash, crashes, crashed and crashing. An apostrophe may be missing in what was said.
 Each phrase is filed under its rarest word, so that a clause is only searched for phrases whose rare word it holds.
 """
 
@@ -91,6 +91,8 @@ def _part(part: str) -> str:
     gap = _GAP.fullmatch(part)
     if gap:
         return rf"(?: \S+){{0,{gap.group(1) or _DEFAULT_GAP}}}?"
+    if part.startswith("!"):
+        return rf"(?! (?:{'|'.join(map(re.escape, part[1:].split('|')))}) )"
     spelt = "|".join(re.escape(word).replace("'", "'?") for word in _alternatives(part))
     return f"(?: (?:{spelt}))?" if part.endswith("?") else f" (?:{spelt})"
 
@@ -101,7 +103,9 @@ def _alternatives(part: str) -> list[str]:
 
 def _anchor(written: Sequence[str]) -> frozenset[str]:
     """The words of the part least likely to be said for another reason, with and without apostrophes."""
-    required = [_alternatives(part) for part in written if not _GAP.fullmatch(part) and not part.endswith("?")]
+    required = [
+        _alternatives(part) for part in written if not (_GAP.fullmatch(part) or part.startswith("!") or part.endswith("?"))
+    ]
     rarest = min(required, key=lambda words: (any(word in _FREQUENT for word in words), -min(map(len, words))))
     return frozenset(form for word in rarest for form in (word, word.replace("'", "")))
 

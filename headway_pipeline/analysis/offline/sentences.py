@@ -21,7 +21,9 @@ GOOD_CUT_AFTER, FAIR_CUT_AFTER, ANY_CUT_AFTER = 9, 20, 34
 _SENTENCE_END = re.compile(r"(?<![.!?\u2026])[.!?\u2026]++[\"'\u201d\u2019)\]]*+(?=\s|\Z)|[\u3002\uff01\uff1f]|\n")
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _TOKEN = re.compile(r"\S+")
-_ABBREVIATIONS = frozenset(["e.g.", "i.e.", "vs.", "etc.", "mr.", "mrs.", "ms.", "dr.", "approx.", "no.", "sr.", "sra."])
+_ABBREVIATIONS = frozenset(
+    ["e.g.", "i.e.", "vs.", "etc.", "mr.", "mrs.", "ms.", "dr.", "approx.", "no.", "sr.", "sra."]
+)
 _BREATHS = frozenset(["but", "so", "because", "um", "uh", "erm", "pero", "porque", "entonces", "however", "although"])
 _JOINTS = frozenset(["and", "or", "which", "then", "when", "if", "where", "while", "like", "y", "que", "cuando"])
 _CLOSERS = (",", ";", ":", "\u2014", "\u2013", " -")

@@ -14,7 +14,7 @@ from headway_pipeline.store import FeatureCounts
 
 __all__ = ["theme_matched_features_asset"]
 
-ALWAYS = ("refiled", "filed", "inbox", "quarantined")
+ALWAYS = ("refiled", "quarantined")
 
 
 def theme_matched_features_asset(partitions: dg.MultiPartitionsDefinition) -> dg.AssetsDefinition:

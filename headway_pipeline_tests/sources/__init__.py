@@ -1,0 +1,1 @@
+"""Sources, over real HTTP against the sandbox."""
