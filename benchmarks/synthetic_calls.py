@@ -7,29 +7,34 @@ from headway_pipeline.model.calls import Segment, Side, Transcript
 
 __all__ = ["spoken_sentence", "synthetic_call"]
 
-_WHO = "we|our finance team|the support agents|my manager|people in the warehouse|the new hires|our auditors|I".split(
-    "|"
+
+def _either(written: str) -> list[str]:
+    return written.split("|")
+
+
+_WHO = _either(
+    "we|our finance team|the support agents|my manager|people in the warehouse|the new hires|our auditors|I"
 )
-_DO = (
+_DO = _either(
     "opened|reviewed|compared|printed|moved|renamed|checked|copied|approved|shared|collected|sorted|discussed|loaded"
-).split("|")
-_WHAT = (
+)
+_WHAT = _either(
     "the weekly report|three invoices|every dashboard|the delivery list|last year's budget|a pile of tickets|"
     "the training videos|two contracts|the shift plan|customer addresses|the price sheet|stock levels|old drafts"
-).split("|")
-_WHERE = (
+)
+_WHERE = _either(
     "on Monday|before lunch|in the Berlin office|after the call|during onboarding|at the end of the quarter|"
     "on a train|with the regional lead|from a phone|in a shared folder|over the weekend|while travelling"
-).split("|")
-#: What is never said on a synthetic call; only made-up quotes speak of it.
-_NEVER_DONE = "painted|repaired|borrowed|measured|watered|tasted|carried|planted|folded|polished|wrapped|tuned".split(
-    "|"
 )
-_NEVER_SEEN = (
+#: What is never said on a synthetic call; only made-up quotes speak of it.
+_NEVER_DONE = _either(
+    "painted|repaired|borrowed|measured|watered|tasted|carried|planted|folded|polished|wrapped|tuned"
+)
+_NEVER_SEEN = _either(
     "the garden fence|a wooden boat|seven lanterns|the kitchen shelves|an old bicycle|the choir's piano|fresh bread|"
     "winter coats|a broken clock|the village map|silver spoons|some tall ladders"
-).split("|")
-_LINK = "and then|because|so|although|which meant that|while|but|after that".split("|")
+)
+_LINK = _either("and then|because|so|although|which meant that|while|but|after that")
 _FILLER = ["um", "you know", "I mean", "well", "like", "right"]
 _TELLING = (
     "It would be great if we could export that to a spreadsheet.",

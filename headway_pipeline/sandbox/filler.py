@@ -19,6 +19,8 @@ Card = TypeVar("Card")
 SECTION = "== "
 #: How many sentences in a row a vendor speaks, taken in turn.
 TURN_LENGTHS = (3, 5, 4, 6, 3, 4)
+#: How many known lines in a row are passed over in the hope of a new one.
+PATIENCE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,8 @@ def small_talk(script: CallScript, filler: Filler) -> Iterator[Line]:
     customers = [speaker.id for speaker in script.speakers if speaker.side is Side.CUSTOMER]
     if not (script.details and vendors and customers):
         return
-    explained = _explanations(script.id, filler.topics)
-    remarks = _remarks(script, filler)
+    explained = _unrepeated(_explanations(script.id, filler.topics))
+    remarks = _unrepeated(_remarks(script, filler))
     vendor, customer = _dealt(vendors, f"{script.id} vendor"), _dealt(customers, f"{script.id} customer")
     while True:
         yield Line(next(vendor), next(explained))
@@ -86,16 +88,25 @@ def _explanations(seed: str, topics: tuple[tuple[str, ...], ...]) -> Iterator[st
 
 
 def _remarks(script: CallScript, filler: Filler) -> Iterator[str]:
-    """A customer's lines, no two alike."""
+    """A customer's lines, each about a detail of the call."""
     openers = _dealt(filler.openers, f"{script.id} openers")
     frames = _dealt(filler.frames, f"{script.id} frames")
     details = _dealt(script.details, f"{script.id} details")
-    said: set[str] = set()
     while True:
-        remark = f"{next(openers)} {next(frames).format(detail=next(details))}"
-        if remark not in said:
-            said.add(remark)
-            yield remark
+        yield f"{next(openers)} {next(frames).format(detail=next(details))}"
+
+
+def _unrepeated(lines: Iterator[str]) -> Iterator[str]:
+    """The lines without those that came before, as long as `lines` has new ones to give."""
+    said: set[str] = set()
+    repeats = 0
+    for line in lines:
+        # A short filler file runs out of new lines; going round again beats never answering.
+        repeats = repeats + 1 if line in said else 0
+        if repeats in (0, PATIENCE):
+            said.add(line)
+            repeats = 0
+            yield line
 
 
 def _dealt(cards: Sequence[Card], seed: str) -> Iterator[Card]:

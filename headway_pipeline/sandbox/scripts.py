@@ -42,11 +42,15 @@ BLOCK_START = "=== "
 GAP = "..."
 NO_THEME = "-"
 NO_EMAIL = "no email"
+MIN_SPEAKER_BARS = 2
+#: Languages that `filler-*.txt` can fill gaps in.
+LANGUAGES = ("en", "es")
 TYPES = {
     "request": FeatureType.FEATURE_REQUEST,
     "bug": FeatureType.BUG_REPORT,
     "pain": FeatureType.PAIN_POINT,
 }
+CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 MARK = re.compile(r"\{\{(?P<type>\w+) \| (?P<theme>[^|{}]+) \| (?P<words>[^{}]+)\}\}")
 
 
@@ -156,13 +160,15 @@ def _call(head: list[str], body: list[str], company: CompanyScript) -> CallScrip
         is_speaker = " = " in row.partition(":")[0]
         key, value = _split(row, "=" if is_speaker else ":")
         (cast if is_speaker else fields)[key] = value
-    account = fields.get("account")
+    account, language = fields.get("account"), fields.get("language", LANGUAGES[0])
+    if language not in LANGUAGES:
+        raise _malformed("there is no talk to fill gaps with in this language", language)
     return CallScript(
         id=head[0].strip(),
         title=_required(fields, "title"),
         kind=_required(fields, "kind"),
         account=account,
-        language=fields.get("language", "en"),
+        language=language,
         days_ago=_whole(fields, "days_ago"),
         starts=_time_of_day(_required(fields, "starts")),
         minutes=_whole(fields, "minutes"),
@@ -206,7 +212,11 @@ def _line(speaker_id: str, marked: str, themes: frozenset[str]) -> Line:
 
 
 def _speaker(speaker_id: str, row: str, account: str | None, company: CompanyScript) -> Speaker:
-    name, side, job_title, *given = (part.strip() for part in row.split("|"))
+    if row.count("|") < MIN_SPEAKER_BARS:
+        raise _malformed("a speaker has a name, a side and a job title", row)
+    name, side, job_title, *given = map(str.strip, row.split("|"))
+    if side not in set(Side):
+        raise _malformed("a speaker's side is not one there is", row)
     if given:
         email = None if given[0] == NO_EMAIL else given[0]
     else:
@@ -249,8 +259,10 @@ def _whole(fields: Mapping[str, str], key: str) -> int:
 
 
 def _time_of_day(value: str) -> timedelta:
-    hours, minutes = _split(value, ":")
-    return timedelta(hours=int(hours), minutes=int(minutes))
+    clock = CLOCK.fullmatch(value)
+    if clock is None:
+        raise _malformed("a time of day is written 09:30", value)
+    return timedelta(hours=int(clock[1]), minutes=int(clock[2]))
 
 
 def _malformed(problem: str, row: str) -> ConfigurationError:

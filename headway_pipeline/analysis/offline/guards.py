@@ -12,11 +12,12 @@ from headway_pipeline.model.features import FeatureType
 
 __all__ = ["NEGATIONS", "clause_factor", "is_resolved", "phrase_factor"]
 
-NEGATIONS = frozenset(
-    """not never no without don't dont doesn't doesnt didn't didnt isn't isnt aren't arent wasn't wasnt won't wont haven't
-    havent hasn't hasnt wouldn't wouldnt nothing zero hardly barely cannot can't cant none nor neither couldn't weren't
-    nunca sin tampoco ningún ningun""".split()
-)
+_NEGATION_WORDS = """
+not never no without don't dont doesn't doesnt didn't didnt isn't isnt aren't arent wasn't wasnt won't wont
+haven't havent hasn't hasnt wouldn't wouldnt nothing zero hardly barely cannot can't cant none nor neither
+couldn't weren't nunca sin tampoco ningún ningun
+"""
+NEGATIONS = frozenset(_NEGATION_WORDS.split())
 _CONDITIONALS = frozenset(["if", "unless", "whether", "suppose", "imagine", "lest", "si"])
 _MODALS = frozenset(["might", "may", "could", "would", "can", "will", "should", "podría", "podria"])
 #: How many words before a phrase can take it back.
@@ -33,7 +34,8 @@ class _Guard(StrEnum):
 
 _RESOLVED = """
 fixed|resolved|solved|sorted|gone now|already|since|last|in|for|by
-is|are|it's|that's|was|were|been|got|they've|you've|has|have now|already|since|all|both? been? fixed|resolved|solved|sorted|addressed
+is|are|it's|that's|was|were now|already|since|all|both? been? fixed|resolved|solved|sorted|addressed
+been|got|they've|you've|has|have now|already|since|all|both? been? fixed|resolved|solved|sorted|addressed
 you|they|your ..2 fixed|resolved|solved|addressed it|that|this|them|the|those
 works|working now|again|fine|great|perfectly|well|better|ok|okay
 no longer|more a|an|happens|crashes|see|have|fails|breaks|get|problem|issue
@@ -51,9 +53,12 @@ next|last|this|another|today's meeting|call|session|agenda|speaker|slide
 thank|thanks you|everybody|everyone|so|for|to|very|again
 nice|good|great|lovely to meet|see|have|hear|talk|chat you|from|everyone|with
 let|lets|let's me|us? move|start|go|jump|talk|begin|continue|wrap|discuss|get|take
-would|i'd|we'd love|like|want to hear|thank|talk|ask|start|introduce|welcome|discuss|say|mention|invite|point|go|hand|know|take
+would|i'd|we'd love|like|want to hear|thank|talk|ask|start|introduce|welcome|discuss|say|mention|invite
+would|i'd|we'd love|like|want to point|go|hand|know|take|share|understand|learn|join|meet
+why|should|shall|can don't? we|you introduce|start|begin|move
 can|could you|we|i talk|tell|say|introduce|repeat|explain|walk|share|describe|elaborate|start|go|move|discuss|ask
-need|want|have|going to go|run|drop|jump|talk|move|leave|hop|start|finish|say|mention|discuss|ask|introduce|wrap|admit|think|meet
+need|want|have|going to go|run|drop|jump|talk|move|leave|hop|start|finish
+need|want|have|going to say|mention|discuss|ask|introduce|wrap|admit|think|meet
 question|questions for|about|from
 wish|wishing you|everyone|me luck|a|all|happy|the|them ..2 best|luck|day|weekend|week
 how|what is|was|about your weekend|vacation|trip|holiday
@@ -62,6 +67,7 @@ weather|lunch|dinner|coffee|kids
 
 _ELSEWHERE = """
 old|previous|former|legacy|last ..1 vendor|tool|system|provider|supplier|solution|job|company|product
+you|he|she|they mentioned|said|say|says|told|wrote|asked
 competitor|competitor's|competitors|competing
 another|different|other vendor|vendor's|company|product|provider
 friend|cousin|neighbour|neighbor of|who|at|said

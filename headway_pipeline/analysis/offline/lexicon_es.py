@@ -30,7 +30,8 @@ _PAIN = """
 nos|me lleva|cuesta|toma|quita mucho|horas|demasiado|días|dias|tiempo|varias
 a mano
 manualmente
-es|resulta|son muy|bastante|demasiado lento|lenta|difícil|dificil|complicado|complicada|confuso|confusa|tedioso|engorroso|engorrosa|frustrante
+es|resulta|son muy|bastante|demasiado lento|lenta|difícil|dificil|complicado|complicada
+es|resulta|son muy|bastante|demasiado confuso|confusa|tedioso|engorroso|engorrosa|frustrante
 frustrante|engorroso|engorrosa|tedioso|tediosa|pesadilla
 tenemos|tengo que ..5 cada|manualmente|mano|vez
 perdemos|pierdo|perder mucho|tiempo|horas tiempo|horas|cada

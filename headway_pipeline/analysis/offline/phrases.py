@@ -1,8 +1,9 @@
 """A phrase book: what to listen for, written as people say it, found in time linear in the text.
 
 A phrase is words between spaces. `a|b` is either, `word?` may be missing, `..` stands for up to four words and `..2`
-for up to two, `!to|you` for anything but "to" and "you", `crash~` for crash, crashes, crashed and crashing. An apostrophe may be missing in what was said.
-Each phrase is filed under its rarest word, so that a clause is only searched for phrases whose rare word it holds.
+for up to two, `!to|you` for anything but "to" and "you", `crash~` for crash, crashes, crashed and crashing. An
+apostrophe may be missing in what was said. Each phrase is filed under its rarest word, so that a clause is only
+searched for phrases whose rare word it holds.
 """
 
 import re
@@ -16,12 +17,13 @@ __all__ = ["Found", "PhraseBook", "inflections"]
 Label = TypeVar("Label")
 
 #: Too frequent to file a phrase under.
-_FREQUENT = frozenset(
-    """a an any be can could do for have had has i i'd i'm if in is isn't are it it's it'd let me my no not of on or
-    our so some that the there there's this to too us was we we'd we're were when which will with would you your very
-    really just get got getting go going all al as at by de el en es la las lo los me nos no para por que se si un una
-    y ser muy""".split()
-)
+_FREQUENT_WORDS = """
+a an any be can could do for have had has i i'd i'm if in is isn't are it it's it'd let me my no not of on or
+our so some that the there there's this to too us was we we'd we're were when which will with would you your
+very really just get got getting go going all al as at by de el en es la las lo los me nos no para por que se
+si un una y ser muy
+"""
+_FREQUENT = frozenset(_FREQUENT_WORDS.split())
 _DEFAULT_GAP = 4
 _GAP = re.compile(r"\.\.(\d?)")
 
@@ -104,7 +106,9 @@ def _alternatives(part: str) -> list[str]:
 def _anchor(written: Sequence[str]) -> frozenset[str]:
     """The words of the part least likely to be said for another reason, with and without apostrophes."""
     required = [
-        _alternatives(part) for part in written if not (_GAP.fullmatch(part) or part.startswith("!") or part.endswith("?"))
+        _alternatives(part)
+        for part in written
+        if not (_GAP.fullmatch(part) or part.startswith("!") or part.endswith("?"))
     ]
     rarest = min(required, key=lambda words: (any(word in _FREQUENT for word in words), -min(map(len, words))))
     return frozenset(form for word in rarest for form in (word, word.replace("'", "")))

@@ -39,8 +39,11 @@ _PROPOSALS = PhraseBook(
     ]
 )
 #: A yes-or-no question begins with one of these.
-_AUXILIARIES = frozenset("do does did is are was were would will can could should shall have has am".split())
-_BACK_REFERENCES = frozenset("it it's that that's this these those they he she".split())
+_AUXILIARY_WORDS = """
+do does did is are was were would will can could should shall have has am
+"""
+_AUXILIARIES = frozenset(_AUXILIARY_WORDS.split())
+_BACK_REFERENCES = frozenset(["it", "it's", "that", "that's", "this", "these", "those", "they", "he", "she"])
 
 
 @dataclass(frozen=True, slots=True)

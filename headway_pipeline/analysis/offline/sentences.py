@@ -1,7 +1,7 @@
 """Utterances cut into clauses that know where they stand; every pattern here runs in linear time.
 
 Sentences end at their punctuation. Speech recognition often writes none, so longer stretches are cut again where
-people draw breath: at commas, at fillers, before "but" and "so", and in the end by count, so that a quote stays short.
+people draw breath: at commas, at fillers, before "but" and "so", in the end by count, so that quotes stay short.
 """
 
 import re
@@ -81,27 +81,26 @@ def _stretches(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _sentences(text: str) -> Iterator[tuple[int, int]]:
+    """Spans of sentences without the space around them."""
     start = 0
     for match in _SENTENCE_END.finditer(text):
-        if match.group() == "." and _is_abbreviation(text, start, match.end()):
+        end = match.end()
+        if match.group() == "." and _is_abbreviation(text, start, end):
             continue
-        yield from _trimmed(text, start, match.end())
-        start = match.end()
-    yield from _trimmed(text, start, len(text))
+        yield _trimmed(text, start, end)
+        start = end
+    yield _trimmed(text, start, len(text))
 
 
 def _is_abbreviation(text: str, start: int, end: int) -> bool:
     last = text[max(start, end - 8) : end].rpartition(" ")[2].lower()
-    return last in _ABBREVIATIONS or (len(last) == 2 and last[0].isalpha() and last[0] != "i")  # noqa: PLR2004
+    return last in _ABBREVIATIONS or (len(last) == 2 and last[0].isalpha() and last[0] != "i")
 
 
-def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    while start < end and text[start].isspace():
-        start += 1
-    while end > start and text[end - 1].isspace():
-        end -= 1
-    if start < end:
-        yield start, end
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    stretch = text[start:end]
+    start += len(stretch) - len(stretch.lstrip())
+    return start, start + len(stretch.strip())
 
 
 def _cut(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -2,35 +2,39 @@
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from os.path import commonprefix
+from itertools import takewhile
 
 from headway_pipeline.analysis.offline.sentences import words_of
 
 __all__ = ["GENERIC", "STOP_WORDS", "Speech", "stem", "stems_of"]
 
-STOP_WORDS = frozenset(
-    """a about above actually after again all also am an and any are around as ask at back be because been before being
-    between both but by can can't come could couldn't did didn't do does doesn't doing don't done down each either else
-    etc even ever every few first for from further get gets getting give go goes going gonna good got great had has
-    have haven't having he her here hers him his how i i'd i'll i'm i've if in into is isn't it it's its itself just
-    kind know last least less let let's like little long look lot lots made make many may maybe me mean might mine more
-    most much must my myself need never new next no nor not now of off ok okay on once one only onto or other our ours
-    out over own per please put quite rather really right said same say see seem she should so some something still
-    stuff such sure take than thank that that's the their theirs them then there there's these they they're thing
-    things think this those through thus till time to together too two under until up upon us use used using usually
-    very via want was wasn't way we we'd we'll we're we've well were what what's when where which while who whole whom
-    whose why will with within without won't would wouldn't yeah yes yet you you're your yours
-    el la los las un una unos unas de del en y o que es son por para con sin se su sus lo al no si más muy""".split()
-)
+_WORDS_OF_NO_MEANING = """
+a about above actually after again all also am an and any are around as ask at back be because been before
+being between both but by can can't come could couldn't did didn't do does doesn't doing don't done down each
+either else etc even ever every few first for from further get gets getting give go goes going gonna good got
+great had has have haven't having he her here hers him his how i i'd i'll i'm i've if in into is isn't it it's
+its itself just kind know last least less let let's like little long look lot lots made make many may maybe me
+mean might mine more most much must my myself need never new next no nor not now of off ok okay on once one
+only onto or other our ours out over own per please put quite rather really right said same say see seem she
+should so some something still stuff such sure take than thank that that's the their theirs them then there
+there's these they they're thing things think this those through thus till time to together too two under
+until up upon us use used using usually very via want was wasn't way we we'd we'll we're we've well were what
+what's when where which while who whole whom whose why will with within without won't would wouldn't yeah yes
+yet you you're your yours el la los las un una unos unas de del en y o que es son por para con sin se su sus
+lo al no si más muy
+"""
+STOP_WORDS = frozenset(_WORDS_OF_NO_MEANING.split())
 #: Said about any product; they bear on a theme only beside a word of its own.
-GENERIC = frozenset(
-    """add app application area better business call capability change client company current customer data different
-    easy experience feature function general important improve information issue item level manage management number
-    option other overall part people platform point problem process product project provide quality request service
-    set solution specific support system team tool type user value version work""".split()
-)
+_WORDS_OF_ANY_PRODUCT = """
+add app application area better business call capability change client company current customer data different
+easy experience feature function general important improve information issue item level manage management
+number option other overall part people platform point problem process product project provide quality request
+service set solution specific support system team tool type user value version work
+"""
+GENERIC = frozenset(_WORDS_OF_ANY_PRODUCT.split())
 _SUFFIXES = (
-    ("ization", 4), ("isation", 4), ("ations", 4), ("ation", 4), ("ingly", 4), ("ments", 4), ("ment", 4), ("ities", 4),
+    ("ization", 4), ("isation", 4), ("ations", 4), ("ation", 4), ("ingly", 4), ("ments", 4), ("ment", 4),
+    ("ities", 4),
     ("ility", 4), ("ness", 4), ("tions", 4), ("tion", 4), ("sions", 4), ("sion", 4), ("ings", 4), ("able", 4),
     ("ible", 4), ("ally", 4), ("ing", 3), ("ers", 4), ("ies", 3), ("ied", 3), ("ity", 4), ("ed", 3), ("er", 4),
     ("es", 3), ("ly", 4), ("al", 5), ("s", 3), ("e", 3), ("y", 4),
@@ -86,9 +90,9 @@ def stem(word: str) -> str:
 
 
 def _undoubled(short: str) -> str:
-    if len(short) > 3 and short[-1] == short[-2] and short[-1] not in "aeiouls":  # noqa: PLR2004
+    if len(short) > 3 and short[-1] == short[-2] and short[-1] not in "aeiouls":
         return short[:-1]
-    return short.removesuffix("e") if len(short) > 4 else short  # noqa: PLR2004
+    return short.removesuffix("e") if len(short) > 4 else short
 
 
 def stems_of(words: Iterable[str]) -> list[str]:
@@ -128,7 +132,7 @@ class Speech:
         return cls(dict.fromkeys(stems_of(words_of(text)), 1.0))
 
     def heard(self, term: str) -> float:
-        """How surely `term` was meant, 0 to 1: said, or begun alike ("notify", "notification"), or something related."""
+        """How surely `term` was meant, 0 to 1: said, begun alike ("notify", "notification"), or related."""
         said = self._said.get(term, 0.0)
         alike = (other for other in self._by_beginning.get(term[:SHARED_BEGINNING], ()) if _is_alike(term, other))
         begun = max((self._said[other] for other in alike), default=0.0)
@@ -138,5 +142,5 @@ class Speech:
 
 def _is_alike(one: str, other: str) -> bool:
     shorter = min(len(one), len(other))
-    shared = len(commonprefix([one, other]))
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
     return shared >= SHARED_BEGINNING and shared >= ALIKE_SHARE * shorter

@@ -79,7 +79,9 @@ def fit(words: ThemeWords, speech: Speech) -> float:
     named = max(parts, default=0.0)
     also = sum(parts) - named
     described = sum(weight * speech.heard(term) for term, weight in words.description.items())
-    doubt = (1 - named) * (1 - _BESIDE * min(also, 1.0)) * (1 - _DESCRIBED * min(described / _ENOUGH_DESCRIPTION, 1.0))
+    doubt = (
+        (1 - named) * (1 - _BESIDE * min(also, 1.0)) * (1 - _DESCRIBED * min(described / _ENOUGH_DESCRIPTION, 1.0))
+    )
     return 1 - doubt
 
 

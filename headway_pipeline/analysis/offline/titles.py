@@ -5,6 +5,7 @@ from itertools import takewhile
 
 from headway_pipeline.analysis.offline.phrases import Found
 from headway_pipeline.analysis.offline.sentences import Clause, words_of
+from headway_pipeline.analysis.offline.terms import stems_of
 from headway_pipeline.model.features import FeatureType
 
 __all__ = ["LONGEST_TITLE", "asked_in", "describe", "tidy", "title_of"]
@@ -26,20 +27,22 @@ _LEAD = re.compile(
 )
 # What stands between a request and what is requested: "(if) we could (be able to) export".
 _COMPLEMENT = re.compile(
-    r"(?:(?:if|that|to|for|when)\s+)?"
-    r"(?:(?:we|i|you|they|he|she|it|there|users|people|someone|us|me|them)\s+)?"
-    r"(?:(?:all|also|just|actually|maybe|only|somehow)\s+)?"
-    r"(?:(?:could|can|would|had|have|was|were|is|are|might|will|pudi\u00e9ramos|pudieran|podamos|pueda)\s+)?(?:(?:just|also|be able to|able to)\s+)?(?:to\s+)?",
+    r"(?:(?:if|that|to|for|when|si|que)\s+)?"
+    r"(?:(?:we|you|i|it)\s+(?:(?:all|also|just|actually|maybe|only|somehow)\s+)?(?:could|can|would|might|will|had|have)\s+"
+    r"|there\s+(?:was|were|is|are)\s+|(?:pudi\u00e9ramos|pudieran|podamos|pueda)\s+)?"
+    r"(?:(?:just|also)\s+)?(?:(?:be\s+)?able\s+to\s+|to\s+)?",
     re.IGNORECASE,
 )
 _TOKEN = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 _REASON = re.compile(r",? (?:because|cause|so that|otherwise|but then|you know|porque)\b|[;:]\s| [\u2014\u2013-] ")
-_ANAPHORS = frozenset("it that this them those these one something so there here".split())
 _ENDS = " \t\n,;:.!?\u2026\u2014\u2013-\"'\u201c\u201d"
-_SHORTEST_TITLE_WORDS, _SHORTEST_HEAD_WORDS = 2, 5
-_HANGING = frozenset(
-    "a an the to of and or but with for in on at by from that which if so because is are our my".split()
-)
+#: With fewer words of meaning than this, what is asked for is only pointed at ("that", "find out").
+_SHORTEST_TITLE_STEMS = 2
+_SHORTEST_HEAD_WORDS = 5
+_HANGING_WORDS = """
+a an the to of and or but with for in on at by from that which if so because is are our my
+"""
+_HANGING = frozenset(_HANGING_WORDS.split())
 
 
 def title_of(clause: Clause, phrase: Found[FeatureType]) -> str:
@@ -58,10 +61,7 @@ def asked_in(clause: Clause, phrase: Found[FeatureType]) -> str:
         return ""
     rest = tidy(clause.text[tokens[phrase.end].start() :])
     asked = _before_reason(rest[_complement_end(rest) :].strip(_ENDS))
-    words = words_of(asked)
-    if len(words) < _SHORTEST_TITLE_WORDS or all(word in _ANAPHORS for word in words[:_SHORTEST_TITLE_WORDS]):
-        return ""
-    return asked
+    return asked if len(stems_of(words_of(asked))) >= _SHORTEST_TITLE_STEMS else ""
 
 
 def _complement_end(rest: str) -> int:

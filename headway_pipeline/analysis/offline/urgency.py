@@ -29,7 +29,8 @@ _HIGH = """
 renewal|renewals|renew|deadline|deadlines
 before|by|until ..2 renewal|deadline|launch|audit|rollout|go-live|migration
 by|before|until the? end of the|this? week|month|quarter|year
-by|before january|february|march|april|june|july|august|september|october|november|december|monday|tuesday|wednesday|thursday|friday|christmas|q1|q2|q3|q4|tomorrow|summer|easter
+by|before january|february|march|april|june|july|august|september|october|november|december|monday
+by|before tuesday|wednesday|thursday|friday|christmas|q1|q2|q3|q4|tomorrow|summer|easter
 audit|auditors|auditor
 urgent|urgently|asap|critical|crucial|urgente
 as soon as possible
