@@ -31,6 +31,8 @@ SHORT_LIKENESS = ((6, 95.0), (8, 88.0))
 LIKENESS = 80.0
 #: Parts of a quote that stand farther apart than this are not one passage; the longest stands for it.
 MAX_GAP_WORDS = 40
+#: A longer quote must be exact: aligning takes time in the square of its length.
+MAX_ALIKE_WORDS = 300
 #: How far the ends of an alignment are moved in search of a better fit.
 EDGE_WORDS = 3
 #: A stretch must share this much of the quote's distinct words: letters alone are alike in any two sentences.
@@ -177,7 +179,8 @@ class GroundingIndex:
         if hit := self._exact(as_it_is, self._by_distance(segment_index)[0]):
             return self._grounded(hit)
         in_parts = self._ground_parts(parts, segment_index)
-        return in_parts if isinstance(in_parts, Grounded) else self._ground_whole(as_it_is, segment_index)
+        is_settled = isinstance(in_parts, Grounded) or in_parts.reason is RefusalReason.TOO_SHORT
+        return in_parts if is_settled else self._ground_whole(as_it_is, segment_index)
 
     def _ground_whole(self, quote: _Words, near: int) -> Grounded | Refusal:
         if hit := self._exact(quote, self._beside(near)):
@@ -239,6 +242,8 @@ class GroundingIndex:
 
     def _alike(self, quote: _Words, places: list[int]) -> _Hit | None:
         """The most alike stretch; among equals, the nearest to the named segment."""
+        if len(quote.words) > MAX_ALIKE_WORDS:
+            return None
         cutoff = next((asked for words, asked in SHORT_LIKENESS if len(quote.words) < words), LIKENESS)
         least_shared = MIN_SHARED_WORDS * len(quote.distinct)
         best: _Hit | None = None

@@ -142,6 +142,7 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, *args: Any, **named: Any) -> None:
         self._open: set[socket.socket] = set()
+        self.to_reset: set[socket.socket] = set()
         super().__init__(*args, **named)
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -150,7 +151,12 @@ class _Server(ThreadingHTTPServer):
 
     def shutdown_request(self, request: Any) -> None:
         self._open.discard(request)
-        super().shutdown_request(request)
+        if request in self.to_reset:
+            # Closed at once: the base class would say farewell first.
+            self.to_reset.discard(request)
+            self.close_request(request)
+        else:
+            super().shutdown_request(request)
 
     def server_close(self) -> None:
         super().server_close()
@@ -211,4 +217,5 @@ class _Handler(BaseHTTPRequestHandler):
     def _reset(self) -> None:
         """Hang up without a farewell: closing with lingering switched off sends a reset."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.server.to_reset.add(self.connection)
         self.close_connection = True

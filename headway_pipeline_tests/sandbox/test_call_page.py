@@ -24,11 +24,12 @@ def test_the_transcript_is_shown_with_who_and_when() -> None:
     assert "<mark" not in page
 
 
-def test_untrusted_text_stays_text() -> None:
+@pytest.mark.parametrize("highlights", ["", share(0, 30)])
+def test_untrusted_text_stays_text(highlights: str) -> None:
     nasty = '<script>alert(1)</script> & "quotes"'
     speaker = Speaker("c", nasty, Side.CUSTOMER)
     shown = call(said=[("c", nasty)], speakers=(speaker,), title=nasty, account=nasty, language='en"><script>')
-    reply = call_page(company(shown), shown, "")
+    reply = call_page(company(shown), shown, highlights)
     assert reply.body.decode().count("<script>") == 1
     assert "script-src 'sha256-" in reply.headers["Content-Security-Policy"]
 

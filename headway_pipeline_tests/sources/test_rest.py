@@ -149,7 +149,7 @@ def test_a_refusal_hands_its_text_to_the_source_only(server: Server) -> None:
     assert len(str(raised.value)) < 500
 
 
-@pytest.mark.parametrize("padding", [0, 1980, 1995])
+@pytest.mark.parametrize("padding", [0, 1960, 1980])
 @pytest.mark.parametrize("status", [400, 401, 403, 500])
 def test_no_error_repeats_a_credential_the_source_echoes(server: Server, status: int, padding: int) -> None:
     echoed = {"errors": ["." * padding + f"bad header Basic {SECRET}, the-secret-key"]}

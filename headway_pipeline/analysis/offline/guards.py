@@ -18,6 +18,7 @@ haven't havent hasn't hasnt wouldn't wouldnt nothing zero hardly barely cannot c
 couldn't weren't nunca sin tampoco ningún ningun
 """
 NEGATIONS = frozenset(_NEGATION_WORDS.split())
+_ADVERBS = frozenset(["really", "actually", "even", "necessarily", "particularly", "currently", "just", "also"])
 _CONDITIONALS = frozenset(["if", "unless", "whether", "suppose", "imagine", "lest", "si"])
 _MODALS = frozenset(["might", "may", "could", "would", "can", "will", "should", "podría", "podria"])
 #: How many words before a phrase can take it back.
@@ -49,6 +50,8 @@ can|could|do you|everybody|everyone|folks|people still? hear|see me|us|my|this|i
 share|sharing|see my|your screen|slides
 on mute
 you're|i'm|was|were muted
+i|i've|we|we've|you|they|he|she|who don't|didn't|never ..1 work|worked|working with|for|at|there|together
+i|i've|we|we've|you|they|he|she|who haven't|hasn't|not ..1 work|worked|working with|for|at|there|together
 next|last|this|another|today's meeting|call|session|agenda|speaker|slide
 thank|thanks you|everybody|everyone|so|for|to|very|again
 nice|good|great|lovely to meet|see|have|hear|talk|chat you|from|everyone|with
@@ -86,7 +89,8 @@ thank|thanks you|for
 
 _HEDGE = """
 not sure|certain if|whether|that|it's|this
-don't|do not think|know if|whether
+don't think|know if|whether
+do not think|know if|whether
 maybe|perhaps|possibly|probably
 i guess
 just curious|wondering
@@ -128,10 +132,12 @@ def is_resolved(clause: Clause) -> bool:
 
 def phrase_factor(words: Sequence[str], found: Found[FeatureType]) -> float:
     """What is left of one phrase, given the words right before it."""
-    before = words[max(found.first - _NEGATION_REACH, 0) : found.first]
-    if NEGATIONS.intersection(before):
+    is_request = found.label is FeatureType.FEATURE_REQUEST
+    before = [word for word in words[: found.first][-_NEGATION_REACH:] if word not in _ADVERBS]
+    # "Not bad, is there a way to ..." asks; only a negation right before the asking takes it back.
+    if NEGATIONS.intersection(before[-1:] if is_request else before):
         return 0.0
-    if found.label is FeatureType.FEATURE_REQUEST:
+    if is_request:
         return 1.0
     if _CONDITIONALS.intersection(words[max(found.first - _CONDITION_REACH, 0) : found.first]):
         return 0.4

@@ -112,7 +112,7 @@ doesn't|don't|didn't|isn't|aren't|wasn't ..1 load|loading|save|saving|sync|synci
 won't|wouldn't|can't|never|not ..1 load|loading|save|saving|sync|syncing|connecting|connect|open|opening
 doesn't|don't|didn't|isn't|aren't|wasn't|won't|wouldn't|can't|never|not ..1 update|updating|respond|responding|start
 doesn't|don't|didn't|isn't|aren't|wasn't|won't|wouldn't|can't|never|not ..1 starting|play|playing|render|rendering
-doesn't|don't|didn't|isn't|aren't|wasn't|won't|wouldn't|never|not ..1 work|working !with|on|at|for|there|together|here
+doesn't|don't|didn't|isn't|aren't|wasn't|won't|wouldn't|never|not ..1 work|working
 stopped|stops|quit work|working|loading|syncing|responding|sending|playing|updating
 bug|bugs|buggy|glitch|glitches|glitchy|glitching
 error|errors message|messages|code|codes|when|every|while|saying|says|that
@@ -124,6 +124,8 @@ return|returns|returned|returning ..3 404|500|502|503|504|wrong|nothing|empty
 lose~|lost|losing|drop~|delete~ ..3 data|changes|work|records|events|entries|messages|photos|files
 lose~|lost|losing|drop~|delete~ ..3 everything|rows|telemetry|logs|metrics|spans|traces|settings
 data loss
+lost|losing|lose|loses all|everything|half|most
+lost|losing|lose|loses ..3 draft|drafts|document|documents|note|notes|order|orders|history|edits|comments|progress
 silently ..1 drop~|fail~|lose~|lost|losing|ignore~
 disappear~|vanish~
 went|gone|goes missing|blank|black|white
@@ -135,8 +137,8 @@ log|logs|logged|kick~|sign|signs|throws me|us|them|people|you|users out
 memory leak
 corrupt~
 is|was|went|goes|been|be down|offline ..1 again|today|yesterday|for|all|twice|since
-can't|cannot|couldn't|can not|unable to? ..1 log|login|sign|connect|open|save|load
-can't|cannot|couldn't|can not|unable to? ..1 install|access|download|upload|submit|print|play
+can't|cannot|couldn't|unable to? ..1 log|login|sign|connect|open|save|load
+can't|cannot|couldn't|unable to? ..1 install|access|download|upload|submit|print|play
 not|isn't|aren't|wasn't|doesn't|don't|didn't ..2 properly|correctly
 """
 
@@ -200,7 +202,9 @@ takes|took|take so|too|very|really much? long|time
 spend~|spent ..5 hours|hour|days|weeks|half|minutes|time|most|lot
 struggle~ with|to|because|when|every|a
 have|having|had a hard|tough|difficult|bad time
-manually|by hand|one by one
+manually
+by hand
+one by one
 manual|repetitive|tedious process|work|entry|step|steps|scheduling|task|tasks|effort
 copy|copying|copies and? paste|pasting|everything|data|it
 have|had|has|need|needs to ..6 every time|single|week|month|day|morning|again|over|manually|twice|separately
@@ -232,7 +236,7 @@ too many|much
 keeps|keep asking|breaking|changing|having|failing|getting|happening
 breaking changes
 incompatible|incompatibility|compatibility issues|issue|problem|problems
-nobody|no one|people|users|customers complain~|knows|understands|can find|know
+nobody|people|users|customers|everyone complain~|knows|understands|can find|know
 wait|waiting|waits|waited for ..4 hours|days|weeks|months|someone|you|them
 worried|worry|concerned|afraid|scared|risky|error prone|error-prone
 have to go|open|click|switch|jump|call|email|ask|check|wait|scroll|guess|do|redo|re-enter|log|remember|use

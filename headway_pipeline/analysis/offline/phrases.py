@@ -92,7 +92,7 @@ def _pattern(written: Sequence[str]) -> re.Pattern[str]:
 def _part(part: str) -> str:
     gap = _GAP.fullmatch(part)
     if gap:
-        return rf"(?: \S+){{0,{gap.group(1) or _DEFAULT_GAP}}}?"
+        return rf"(?: \S++){{0,{gap.group(1) or _DEFAULT_GAP}}}?"
     if part.startswith("!"):
         return rf"(?! (?:{'|'.join(map(re.escape, part[1:].split('|')))}) )"
     spelt = "|".join(re.escape(word).replace("'", "'?") for word in _alternatives(part))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from headway_pipeline.analysis.contract import Candidate, Quote, Reading
+from headway_pipeline.analysis.grounding import MIN_WORDS
 from headway_pipeline.analysis.offline.phrases import PhraseBook
 from headway_pipeline.analysis.offline.rules import Verdict, judge
 from headway_pipeline.analysis.offline.sentences import Clause, clauses_of
@@ -54,6 +55,7 @@ class _Heard:
     clause: Clause
     following: tuple[Clause, ...]
     question: Clause | None
+    quote: str
 
 
 def read(transcript: Transcript) -> Reading:
@@ -94,7 +96,10 @@ def _candidates(question: Clause | None, clauses: Sequence[Clause]) -> Iterator[
         if verdict is None:
             continue
         following = _until_next_finding(clauses[at + 1 :], verdicts[at + 1 :])
-        heard = _Heard(verdict, clause, following, question if at < _ANSWER_CLAUSES else None)
+        quote = _long_enough(clauses, at)
+        if quote is None:
+            continue
+        heard = _Heard(verdict, clause, following, question if at < _ANSWER_CLAUSES else None, quote)
         candidate = _candidate(heard)
         if last and at and verdicts[at - 1] and _goes_on(last, heard):
             last = _with_more(last, candidate)
@@ -112,6 +117,16 @@ def _with_more(first: Candidate, more: Candidate) -> Candidate:
     if is_more_urgent(more.urgency, than=first.urgency):
         return replace(first, quotes=quotes, urgency=more.urgency, urgency_reason=more.urgency_reason)
     return replace(first, quotes=quotes)
+
+
+def _long_enough(clauses: Sequence[Clause], at: int) -> str | None:
+    """The clause, with a neighbour where it is too short to be evidence alone ("It crashes."); None if that is no help."""
+    if len(clauses[at].words) >= MIN_WORDS:
+        return clauses[at].text
+    for pair in (clauses[at : at + 2], clauses[max(at - 1, 0) : at + 1]):
+        if sum(len(clause.words) for clause in pair) >= MIN_WORDS:
+            return " ".join(clause.text for clause in pair)
+    return None
 
 
 def _until_next_finding(clauses: Sequence[Clause], verdicts: Sequence[Verdict | None]) -> tuple[Clause, ...]:
@@ -141,7 +156,7 @@ def _candidate(heard: _Heard) -> Candidate:
         sentiment_score=tone.score,
         confidence=verdict.confidence,
         origin=Origin.ELICITED if _is_led(heard.question) else Origin.VOLUNTEERED,
-        quotes=(Quote(clause.segment_index, clause.text),),
+        quotes=(Quote(clause.segment_index, heard.quote),),
     )
 
 

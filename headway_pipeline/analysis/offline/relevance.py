@@ -17,7 +17,7 @@ from headway_pipeline.model.features import Theme
 
 __all__ = ["judge_relevance"]
 
-#: What is asked for at least, and for each word of a theme. In logarithms of mentions among a thousand words: one
+#: What is asked for at least, and for each word of a theme's name. In logarithms of mentions among a thousand words: one
 #: mention of a theme of one word in five thousand is enough; six themes of two words want some ten mentions in each.
 ASKED_AT_LEAST, ASKED_PER_WORD = 0.1, 0.12
 #: A shorter call is measured as if it were this long, for one chance mention would weigh too much.
@@ -37,7 +37,9 @@ def judge_relevance(transcript: Transcript, themes: Sequence[Theme]) -> Relevanc
     rates = {term: count * per_thousand for term, count in Counter(stems_of(words)).items()}
     weighed = theme_words(themes)
     weights = _weights(weighed)
-    ratio = _evidence(weights, rates) / (ASKED_AT_LEAST + ASKED_PER_WORD * sum(weights.values()))
+    # Only names raise what is asked for: a theme that is described at length must not be harder to meet.
+    named = {term for one in weighed for term in one.name}
+    ratio = _evidence(weights, rates) / (ASKED_AT_LEAST + ASKED_PER_WORD * sum(map(own_weight, named)))
     nearest = max(weighed, key=lambda one: _evidence(_weights([one]), rates))
     best = best_two((one.theme, 1 - math.exp(-_evidence(_weights([one]), rates))) for one in weighed)
     if len(words) < TOO_FEW_WORDS:

@@ -14,8 +14,6 @@ __all__ = ["REPORTING_THRESHOLD", "Verdict", "judge"]
 
 #: From this confidence on a clause is reported.
 REPORTING_THRESHOLD = 0.5
-#: Shorter clauses say too little to be evidence alone (see `grounding.MIN_WORDS`).
-MIN_WORDS = 4
 #: Phrases never make a clause surer than this: rules cannot tell what was meant.
 CEILING = 0.95
 
@@ -43,8 +41,6 @@ def judge(clause: Clause, after: Clause | None) -> Verdict | None:
     Args:
         after: the speaker's next clause, which may say that it is fixed by now.
     """
-    if len(clause.words) < MIN_WORDS:
-        return None
     found = _BOOK.find(clause.words, clause.line)
     if not found:
         return None

@@ -17,10 +17,10 @@ __all__ = ["Tone", "tone_of"]
 # Not here: "like", "right", "thanks" and other words of politeness and hesitation, of which calls are full.
 _WEIGHTS = {
     3.0: "love~ amazing awesome fantastic excellent brilliant delighted incredible superb encanta excelente",
-    2.0: """great happy perfect wonderful beautiful impressed thrilled best excited enjoy~ glad pleased genial impress~
-        favourite favorite lovely""",
-    1.0: """good nice helpful useful easy fast quick smooth cool simple solid reliable intuitive appreciate~ comfortable
-        bueno útil fácil""",
+    2.0: """great happy perfect wonderful beautiful impressed thrilled best excited enjoy~ glad pleased genial
+        impress~ favourite favorite lovely""",
+    1.0: """good nice helpful useful easy fast quick smooth cool simple solid reliable intuitive appreciate~
+        comfortable bueno útil fácil""",
     -1.0: """slow hard difficult problem problems issue issues missing confusing confuse~ confused complicated complex
         manual manually limited unclear tricky unfortunately lack~ noisy wrong error errors delay~ worry~ worried
         struggle~ concern~ late lento difícil complicado problema problemas confuso""",

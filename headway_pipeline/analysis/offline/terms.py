@@ -81,8 +81,11 @@ SHARED_BEGINNING, ALIKE_SHARE = 5, 0.75
 
 @lru_cache(maxsize=65_536)
 def stem(word: str) -> str:
-    """The word without its ending, so that "exports", "exported" and "exporting" are one."""
-    word = word.removesuffix("'s")
+    """The word without its endings, so that "exports", "exported" and "exporting" are one."""
+    return _shorter(_shorter(word.removesuffix("'s")))
+
+
+def _shorter(word: str) -> str:
     for suffix, shortest in _SUFFIXES:
         if word.endswith(suffix) and len(word) - len(suffix) >= shortest and not word.endswith("ss"):
             return _undoubled(word[: -len(suffix)])

@@ -16,11 +16,13 @@ _GENERIC_STEMS = frozenset(map(stem, GENERIC))
 #: A word said about any product, against one of the theme's own.
 _GENERIC_WEIGHT = 0.25
 #: What the other parts of the name, and the description, can add to the best part.
-_BESIDE, _DESCRIBED = 0.3, 0.5
-#: Descriptions are long, and nobody says all of their words: this many of them are as good as all.
-_ENOUGH_DESCRIPTION = 3.0
+_BESIDE = 0.3
+#: How much each word of the description takes from the doubt that is left: two of them make a match likely.
+_DESCRIBED = 0.45
+#: A related word is evidence for what a theme is named after, too weak for one of the many words that describe it.
+_SURE = 0.8
 # "Exports & weekly reports" is about either.
-_JOINED = re.compile(r"[&/,;+|()\u2013\u2014]| and | y | or ", re.IGNORECASE)
+_JOINED = re.compile(r"[&/,;+|\u2013\u2014]| and | y | or ", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +80,9 @@ def fit(words: ThemeWords, speech: Speech) -> float:
     parts = [sum(weight * speech.heard(term) for term, weight in part.items()) for part in words.parts]
     named = max(parts, default=0.0)
     also = sum(parts) - named
-    described = sum(weight * speech.heard(term) for term, weight in words.description.items())
-    doubt = (
-        (1 - named) * (1 - _BESIDE * min(also, 1.0)) * (1 - _DESCRIBED * min(described / _ENOUGH_DESCRIPTION, 1.0))
-    )
-    return 1 - doubt
+    heard = ((weight, speech.heard(term)) for term, weight in words.description.items())
+    described = sum(weight * strength for weight, strength in heard if strength >= _SURE)
+    return 1 - (1 - named) * (1 - _BESIDE * min(also, 1.0)) * math.exp(-_DESCRIBED * described)
 
 
 def best_two(scores: Iterable[tuple[Theme, float]]) -> tuple[ThemeScore, ...]:

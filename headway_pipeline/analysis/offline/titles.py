@@ -51,7 +51,7 @@ def title_of(clause: Clause, phrase: Found[FeatureType]) -> str:
         asked = asked_in(clause, phrase)
         if asked:
             return _shortened(asked)
-    return _shortened(_before_reason(tidy(clause.text)))
+    return _shortened(_before_reason(tidy(clause.text), _SHORTEST_HEAD_WORDS))
 
 
 def asked_in(clause: Clause, phrase: Found[FeatureType]) -> str:
@@ -60,7 +60,7 @@ def asked_in(clause: Clause, phrase: Found[FeatureType]) -> str:
     if len(tokens) != len(clause.words) or phrase.end >= len(tokens):
         return ""
     rest = tidy(clause.text[tokens[phrase.end].start() :])
-    asked = _before_reason(rest[_complement_end(rest) :].strip(_ENDS))
+    asked = _before_reason(rest[_complement_end(rest) :].strip(_ENDS), _SHORTEST_TITLE_STEMS)
     return asked if len(stems_of(words_of(asked))) >= _SHORTEST_TITLE_STEMS else ""
 
 
@@ -81,9 +81,10 @@ def _lead_end(plain: str) -> int:
     return match.end() if match else 0
 
 
-def _before_reason(text: str) -> str:
+def _before_reason(text: str, shortest: int) -> str:
+    """What stands before the reason given, where that is at least `shortest` words."""
     match = _REASON.search(text)
-    if match and len(words_of(text[: match.start()])) >= _SHORTEST_HEAD_WORDS:
+    if match and len(words_of(text[: match.start()])) >= shortest:
         return text[: match.start()]
     return text
 

@@ -14,7 +14,7 @@ blocked|blocking|blocker|blockers|showstopper
 deal breaker|breakers
 dealbreaker
 can't|cannot|couldn't go live|launch|ship|roll|renew|sign|continue|invoice|operate
-won't|not|wouldn't|not going to renew|renewing
+won't|not|wouldn't ..2 renew|renewing
 production is|was|went|goes down
 churn|churning
 cancel|cancelling|canceling|terminate|leave|leaving ..2 contract|subscription|account|plan|you
@@ -44,7 +44,8 @@ every day|time|morning
 costs|costing|cost us|me ..3 money|hours|thousands|fortune|dollars|euros|customers
 paying|pay for ..3 tool|person|consultant|contractor
 all of our|the users|customers|people|team|agents|teams
-nobody|no one can ..1 work|log|login|use|access
+nobody can ..1 work|log|login|use|access
+no one can ..1 work|log|login|use|access
 para el lunes|martes|viernes|cierre|lanzamiento
 horas cada|al|por semana|día|dia|mes
 """
@@ -66,8 +67,8 @@ nice to have
 nice-to-have
 no rush|hurry
 not urgent|critical|important|a ..1 blocker|priority|deal|showstopper
-isn't|it's not ..2 urgent|critical|blocker|priority|showstopper
-big deal
+isn't ..2 urgent|critical|blocker|priority|showstopper
+it's not ..2 urgent|critical|blocker|priority|showstopper
 someday|eventually
 at some point
 minor|cosmetic
