@@ -33,8 +33,8 @@ def main() -> None:
     extract(analyst, calls[0])
     sys.stdout.write(
         f"{CALLS} calls of {WORDS_AN_HOUR} words\n"
-        f"read:                {calls_per_second(analyst.extract, calls):.0f} calls a CPU second\n"
-        f"read and grounded:   {calls_per_second(lambda call: extract(analyst, call), calls):.0f} calls a CPU second\n"
+        f"read:               {calls_per_second(analyst.extract, calls):.0f} a CPU second\n"
+        f"read and grounded:  {calls_per_second(lambda call: extract(analyst, call), calls):.0f} a CPU second\n"
     )
 
 

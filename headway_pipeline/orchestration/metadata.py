@@ -5,7 +5,7 @@ Concept: https://docs.dagster.io/guides/build/assets/metadata-and-tags
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -13,9 +13,18 @@ import dagster as dg
 
 from headway_pipeline.ingestion.run import StageReport, Trouble
 from headway_pipeline.orchestration.plots import features_by_theme
+from headway_pipeline.orchestration.stages import PartResult
 from headway_pipeline.store import FeatureCounts
 
-__all__ = ["BY_SOURCE", "TROUBLES", "attach_counts", "attach_themes", "counts_on", "troubles_value"]
+__all__ = [
+    "BY_SOURCE",
+    "TROUBLES",
+    "attach_counts",
+    "attach_themes",
+    "counts_on",
+    "listing_command",
+    "troubles_value",
+]
 
 #: Names of the two entries the command line reads back.
 BY_SOURCE = "by source"
@@ -56,16 +65,21 @@ def troubles_value(troubles: Sequence[Trouble]) -> dg.TableMetadataValue:
 
 def attach_counts(
     context: dg.AssetExecutionContext,
-    report: StageReport,
-    keys: Mapping[date, str],
+    result: PartResult,
     always: Sequence[str],
+    also: Callable[[str, date], Mapping[str, Any]] = lambda _slug, _day: {},
 ) -> None:
-    """Give each key its own counts, and the troubles of the stage where there were any."""
-    for day, key in keys.items():
-        shown = counts_on(report, day, always)
-        if report.troubles:
-            shown[TROUBLES] = troubles_value(report.troubles)
+    """Give each key its own counts, what `also` adds for it, and the stage's troubles where there were any."""
+    for day, key in result.keys.keys.items():
+        shown = counts_on(result.report, day, always) | dict(also(result.workspace.slug, day))
+        if result.report.troubles:
+            shown[TROUBLES] = troubles_value(result.report.troubles)
         context.add_asset_metadata(shown, partition_key=key)
+
+
+def listing_command(listing: str, slug: str, day: date) -> dg.MarkdownMetadataValue:
+    """The command that lists what a count stands for; the words themselves stay in the database."""
+    return dg.MetadataValue.md(f"`headway {listing} --workspace-id {slug} --since {day} --until {day}`")
 
 
 def attach_themes(shown: dict[str, Any], slug: str, day: date, counts: FeatureCounts) -> None:
@@ -73,6 +87,7 @@ def attach_themes(shown: dict[str, Any], slug: str, day: date, counts: FeatureCo
     by_theme = dict(counts.by_theme) | ({INBOX: counts.inbox} if counts.inbox else {})
     shown["features"] = sum(counts.by_theme.values())
     shown["in the inbox"] = counts.inbox
-    shown["read them"] = dg.MetadataValue.md(f"`headway features --workspace-id {slug} --since {day} --until {day}`")
+    shown["read them"] = listing_command("features", slug, day)
+    shown["read from"] = dg.MetadataValue.asset(dg.AssetKey("extracted_features"))
     if by_theme:
         shown["by theme"] = features_by_theme(by_theme)

@@ -8,16 +8,17 @@ from headway_pipeline.analysis.grounding import Grounded, GroundingIndex, Refusa
 from headway_pipeline.model.calls import Segment, Side, Transcript
 from headway_pipeline_tests.analysis.speech import call
 
-WORDS = st.sampled_from(
-    "report invoice export broken loads slowly every month cannot open página café naïve Größe 数据 don't it’s v2.1".split()  # noqa: SIM905
+SOME_WORDS = (
+    "report invoice export broken loads slowly every month cannot open página café naïve Größe 数据 don't v2.1"
 )
+WORDS = st.sampled_from([*SOME_WORDS.split(), "it\u2019s"])
 GAPS = st.sampled_from([" ", ", ", "  ", " - ", ". ", "\n", " “", "” "])
 #: Any text, lone surrogates included.
 ANYTHING = st.text(st.characters(), max_size=80)
 
 RENEWAL = call(
     "V: How do you export the dashboards to a spreadsheet today?",
-    "C: Um, well, it’s really painful: we copy every single row by hand, and then finance complains.",
+    "C: Um, well, it\u2019s really painful: we copy every single row by hand, and then finance complains.",
     "C: The export broke again last Tuesday... nobody told us anything about it.",
     "U: We have the same trouble with the weekly numbers over here.",
 )
@@ -47,12 +48,14 @@ def assert_verbatim(found: Grounded, transcript: Transcript) -> None:
 def test_words_are_found_whatever_their_case_quotes_and_punctuation() -> None:
     assert grounded("IT'S REALLY PAINFUL; WE COPY every single row", 1) == (
         1,
-        "it’s really painful: we copy every single row",
+        "it\u2019s really painful: we copy every single row",
     )
 
 
 def test_the_evidence_is_copied_from_the_transcript_not_from_the_analyst() -> None:
-    assert grounded("its really painful we copy every single row by hand", 1)[1].startswith("it’s really painful: we")
+    assert grounded("its really painful we copy every single row by hand", 1)[1].startswith(
+        "it\u2019s really painful: we"
+    )
 
 
 def test_a_dropped_filler_and_a_repaired_word_are_forgiven() -> None:
@@ -181,7 +184,7 @@ def test_no_text_whatever_raises_and_what_is_grounded_is_verbatim(
             assert_verbatim(found, transcript)
 
 
-@given(st.lists(st.sampled_from("lorem ipsum dolor sit amet elit sed tempor".split()), min_size=4, max_size=30))  # noqa: SIM905
+@given(st.lists(st.sampled_from(["lorem", "ipsum", "dolor", "sit", "amet", "elit", "sed"]), min_size=4, max_size=30))
 def test_words_nobody_said_are_refused_however_many(words: list[str]) -> None:
     assert refused(" ".join(words), 1) is RefusalReason.UNGROUNDED
 

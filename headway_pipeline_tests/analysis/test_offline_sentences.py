@@ -35,7 +35,10 @@ def test_speech_without_punctuation_is_cut_where_people_draw_breath() -> None:
     assert " ".join(parts) == spoken
 
 
-@given(st.lists(st.sampled_from("and report we but it broken because , which the 🙂 x".split()), max_size=400))  # noqa: SIM905
+SPOKEN = "and report we but it broken because , which the 🙂 x"
+
+
+@given(st.lists(st.sampled_from(SPOKEN.split()), max_size=400))
 def test_no_clause_has_more_than_forty_words_and_none_is_lost(words: list[str]) -> None:
     text = " ".join(words)
     segment = Segment(3, None, Side.CUSTOMER, None, None, text)

@@ -120,7 +120,7 @@ def _with_more(first: Candidate, more: Candidate) -> Candidate:
 
 
 def _long_enough(clauses: Sequence[Clause], at: int) -> str | None:
-    """The clause, with a neighbour where it is too short to be evidence alone ("It crashes."); None if that is no help."""
+    """The clause, with a neighbour where it is too short to be evidence alone ("It crashes."), or None."""
     if len(clauses[at].words) >= MIN_WORDS:
         return clauses[at].text
     for pair in (clauses[at : at + 2], clauses[max(at - 1, 0) : at + 1]):

@@ -1,5 +1,7 @@
 """extracted_features: what customers asked for, reported and suffer from, in their own words."""
 
+from datetime import date
+
 import dagster as dg
 
 from headway_pipeline.ingestion.extraction import extract_features
@@ -32,7 +34,11 @@ def extracted_features_asset(partitions: dg.MultiPartitionsDefinition) -> dg.Ass
     )
     def extracted_features(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         for result in carry_out(context, extract_features):
-            attach_counts(context, result.report, result.keys.keys, ALWAYS)
+            attach_counts(context, result, ALWAYS, _link_onward)
         return dg.MaterializeResult()
 
     return extracted_features
+
+
+def _link_onward(_slug: str, _day: date) -> dict[str, dg.DagsterAssetMetadataValue]:
+    return {"filed in": dg.MetadataValue.asset(dg.AssetKey("theme_matched_features"))}

@@ -1,9 +1,11 @@
 """raw_calls: every call the sources list, in the ledger."""
 
+from datetime import date
+
 import dagster as dg
 
 from headway_pipeline.ingestion.listing import list_calls
-from headway_pipeline.orchestration.metadata import attach_counts
+from headway_pipeline.orchestration.metadata import attach_counts, listing_command
 from headway_pipeline.orchestration.stages import carry_out, resource_keys
 
 __all__ = ["raw_calls_asset"]
@@ -30,9 +32,13 @@ def raw_calls_asset(partitions: dg.MultiPartitionsDefinition) -> dg.AssetsDefini
     )
     def raw_calls(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         for result in carry_out(context, list_calls):
-            attach_counts(context, result.report, result.keys.keys, ALWAYS)
+            attach_counts(context, result, ALWAYS, _listing)
             for trouble in result.report.troubles:
                 context.log.error("%s, connector %s: %s", trouble.workspace, trouble.connector, trouble.words)
         return dg.MaterializeResult()
 
     return raw_calls
+
+
+def _listing(slug: str, day: date) -> dict[str, dg.MarkdownMetadataValue]:
+    return {"list them": listing_command("messages", slug, day)}

@@ -32,7 +32,7 @@ def relevance_scores_asset(partitions: dg.MultiPartitionsDefinition) -> dg.Asset
     )
     def relevance_scores(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         for result in carry_out(context, score_relevance):
-            attach_counts(context, result.report, result.keys.keys, ALWAYS)
+            attach_counts(context, result, ALWAYS)
             for day, confidences in result.report.confidences.items():
                 context.add_asset_metadata(
                     {"confidence": confidence_histogram(confidences)}, partition_key=result.keys.keys[day]
