@@ -126,7 +126,12 @@ def _hosts(listed: str) -> frozenset[str]:
 def _start_date(home: Path, environment: Mapping[str, str]) -> date:
     """What was settled at the first run, else HEADWAY_START_DATE, else two years back."""
     start_file = home / START_FILE
-    named = start_file.read_text(encoding="utf-8").strip() if start_file.exists() else ""
+    try:
+        named = start_file.read_text(encoding="utf-8").strip() if start_file.exists() else ""
+    except OSError as error:
+        raise ConfigurationError(
+            f"the folder {home} cannot be read ({error.strerror})", "set HEADWAY_HOME to a folder of your own"
+        ) from error
     where = str(start_file) if named else "HEADWAY_START_DATE"
     named = named or environment.get("HEADWAY_START_DATE", "").strip()
     if not named:

@@ -18,7 +18,7 @@ from headway_pipeline.store.configured import open_configured_store
 
 #: No call is placed on the present day, so that no test depends on the hour it runs at.
 TODAY = datetime.now(tz=UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-ASK = "we need the export to run on a schedule because my team pulls it by hand every Monday"
+ASK = "it would be great if we could schedule the export for every Monday morning"
 CHAT = "The weather has been lovely here and the new office has a garden with three old apple trees."
 
 

@@ -20,7 +20,7 @@ from headway_pipeline.model.features import (
     Urgency,
 )
 
-__all__ = ["Analyst", "Candidate", "Quote", "Reading", "Relevance", "Usage"]
+__all__ = ["Analyst", "Candidate", "Matches", "Quote", "Reading", "Relevance", "Usage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,18 @@ class Reading:
     usage: Usage = field(default_factory=Usage)
 
 
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """How well items fit themes.
+
+    Attributes:
+        scores: for each item, in the items' order, the best two themes, best first.
+    """
+
+    scores: tuple[tuple[ThemeScore, ...], ...]
+    usage: Usage = field(default_factory=Usage)
+
+
 class Analyst(Protocol):
     """Judges relevance, extracts and matches."""
 
@@ -113,7 +125,7 @@ class Analyst(Protocol):
         """
         ...
 
-    def match(self, items: Sequence[ExtractedFeature], themes: Sequence[Theme]) -> Sequence[tuple[ThemeScore, ...]]:
+    def match(self, items: Sequence[ExtractedFeature], themes: Sequence[Theme]) -> Matches:
         """For each item, the best two themes with scores 0 to 1, best first.
 
         Raises:

@@ -1,9 +1,9 @@
 """Which theme each extracted feature is filed under, decided by code from the analyst's scores."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from headway_pipeline.analysis.contract import Analyst
+from headway_pipeline.analysis.contract import Analyst, Usage
 from headway_pipeline.model.errors import AnalysisError
 from headway_pipeline.model.features import ExtractedFeature, Filing, Theme, ThemeScore
 
@@ -22,6 +22,7 @@ class Matching:
     """
 
     filings: tuple[Filing, ...]
+    usage: Usage = field(default_factory=Usage)
 
 
 def match(
@@ -41,13 +42,15 @@ def match(
         return Matching(())
     if not themes:
         return Matching((Filing(None, ()),) * len(items))
-    answers = analyst.match(items, themes)
+    matches = analyst.match(items, themes)
+    answers = matches.scores
     if len(answers) != len(items):
         raise AnalysisError(
             f"{analyst.name} matched {len(answers)} of {len(items)} items",
             "run again; choose another analyst if it stays",
         )
-    return Matching(tuple(_filing(analyst, scores, themes, threshold) for scores in answers))
+    filings = tuple(_filing(analyst, scores, themes, threshold) for scores in answers)
+    return Matching(filings, matches.usage)
 
 
 def _filing(analyst: Analyst, scores: Sequence[ThemeScore], themes: Sequence[Theme], threshold: float) -> Filing:

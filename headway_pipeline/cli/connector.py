@@ -134,11 +134,12 @@ def list_(workspace_ref: str, show_all: bool, output_format: str, verbose: bool)
 def check(workspace_ref: str, connector: str, output_format: str, verbose: bool) -> None:  # noqa: ARG001
     """Try CONNECTOR (name or id) with one cheap request and say what it may see."""
     from headway_pipeline.ingestion.checkup import check_connector
+    from headway_pipeline.ingestion.run import Effects
 
     with opened() as store:
         workspace = store.workspaces.find(workspace_ref)
         found = store.connectors.find(workspace.id, connector)
-        verdict = check_connector(store, workspace, found)
+        verdict = check_connector(store, workspace, found, Effects())
     made = {"id": found.id, "health": verdict.health, "words": verdict.words}
     if verdict.is_usable or output_format == "json":
         show_made(made, output_format, f"{found.name}: {verdict.health.value}. {verdict.words}")

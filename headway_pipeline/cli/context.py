@@ -16,6 +16,9 @@ __all__ = ["made_format_option", "opened", "read_day", "ready_settings", "verbos
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+#: Far from the ends of the calendar, where adding a day would fail.
+FIRST_YEAR, LAST_YEAR = 1970, 2999
+
 workspace_option = click.option(
     "--workspace-id", "workspace_ref", required=True, metavar="ID|SLUG", help="The workspace, by id or slug."
 )
@@ -61,6 +64,9 @@ def read_day(given: str | None, option: str) -> date | None:
     if given is None:
         return None
     try:
-        return date.fromisoformat(given)
+        day = date.fromisoformat(given)
     except ValueError as error:
         raise InputError(f"{option} {given!r} is no day", "write it as YYYY-MM-DD") from error
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise InputError(f"{option} {given} is out of reach", f"name a day from {FIRST_YEAR} to {LAST_YEAR}")
+    return day

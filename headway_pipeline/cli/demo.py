@@ -64,20 +64,26 @@ def _workspace(store: "Store", company: "Company", base_url: str) -> Workspace:
     """The company's workspace with its connector and themes; what stands is kept."""
     from headway_pipeline.sandbox.expansion import demo_themes
 
+    workspace = _ensure_workspace(store, company)
     credentials = Credentials({"access_key": company.access_key, "secret_key": company.secret_key})
-    try:
-        workspace = store.workspaces.find(_slug(company))
-    except UnknownThingError:
-        workspace = store.workspaces.add(
-            company.name, slug=_slug(company), vendor_domains=frozenset({company.email_domain})
-        )
-        store.connectors.add(workspace.id, CONNECTOR, name=CONNECTOR, base_url=base_url, credentials=credentials)
-        for name, description, color, icon in demo_themes()[company.name]:
-            store.themes.add(workspace.id, name, description=description, color=color, icon=icon)
+    standing = {found.name: found for found in store.connectors.list(workspace.id, active_only=False)}
+    if CONNECTOR in standing:
+        store.connectors.readdress(standing[CONNECTOR].id, base_url=base_url, credentials=credentials)
     else:
-        connector = store.connectors.find(workspace.id, CONNECTOR)
-        store.connectors.readdress(connector.id, base_url=base_url, credentials=credentials)
+        store.connectors.add(workspace.id, CONNECTOR, base_url=base_url, credentials=credentials)
+    known = {row.theme.name for row in store.themes.list(workspace.id, include_archived=True)}
+    for name, description, color, icon in demo_themes()[company.name]:
+        if name not in known:
+            store.themes.add(workspace.id, name, description=description, color=color, icon=icon)
     return workspace
+
+
+def _ensure_workspace(store: "Store", company: "Company") -> Workspace:
+    try:
+        return store.workspaces.find(_slug(company))
+    except UnknownThingError:
+        domains = frozenset({company.email_domain})
+        return store.workspaces.add(company.name, slug=_slug(company), vendor_domains=domains)
 
 
 def _free_port(wanted: int) -> int:

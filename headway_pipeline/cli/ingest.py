@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from headway_pipeline.cli.context import opened, read_day, ready_settings, verbose_option, workspace_option
-from headway_pipeline.cli.output import say
+from headway_pipeline.cli.output import MOST_ROWS, say
 from headway_pipeline.model.errors import InputError
 from headway_pipeline.model.workspaces import Workspace
 
@@ -20,13 +20,18 @@ if TYPE_CHECKING:
 __all__ = ["command", "ingest_workspace"]
 
 DEFAULT_DAYS_BACK = 7
+MOST_DAYS_BACK = 3650
 
 
 @click.command(name="ingest")
 @workspace_option
 @click.option("--connector-type", metavar="SOURCE", help="Only connectors of this source, e.g. gong.")
-@click.option("--limit", type=click.IntRange(min=1), help="Transcribe and analyse at most this many, newest first.")
-@click.option("--days-back", type=click.IntRange(min=0), help=f"This many days back [default: {DEFAULT_DAYS_BACK}].")
+@click.option(
+    "--limit", type=click.IntRange(1, MOST_ROWS), help="Transcribe and analyse at most these, newest first."
+)
+@click.option(
+    "--days-back", type=click.IntRange(0, MOST_DAYS_BACK), help=f"This many days back [default: {DEFAULT_DAYS_BACK}]."
+)
 @click.option("--since", metavar="DAY", help="First UTC day, YYYY-MM-DD.")
 @click.option("--until", metavar="DAY", help="Last UTC day, YYYY-MM-DD; today when left out.")
 @click.option(
@@ -96,6 +101,8 @@ def ingest_workspace(
     started = time.monotonic()
     with _progress_bars() as progress:
         outcome = ingest(settings, request, progress)
+    if outcome.is_interrupted:
+        raise click.Abort
     with opened() as store:
         return build_report(store, workspace, request, outcome, seconds=time.monotonic() - started)
 

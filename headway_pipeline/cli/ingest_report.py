@@ -17,18 +17,21 @@ __all__ = ["IngestReport", "build_report"]
 
 EXIT_COMPLETE, EXIT_FAILED, EXIT_PAUSED = 0, 1, 75
 
+#: From the one that needs nobody to the one that needs a person most.
+SEVERITY = (
+    ConnectorHealth.OK,
+    ConnectorHealth.UNTRIED,
+    ConnectorHealth.SEES_NOTHING,
+    ConnectorHealth.PAUSED_UNTIL,
+    ConnectorHealth.UNREACHABLE,
+    ConnectorHealth.DRIFTING,
+    ConnectorHealth.MISSING_PERMISSION,
+    ConnectorHealth.WRONG_HOST,
+    ConnectorHealth.BAD_CREDENTIALS,
+)
 #: From the run's metadata; the other numbers are the ledger's after the run.
 RUN_COUNTS = ("listed", "new", "changed", "unchanged", "requests")
-LEDGER_COUNTS = (
-    MessageState.PRIVATE,
-    MessageState.AWAITING_TRANSCRIPT,
-    MessageState.TRANSCRIBED,
-    MessageState.TOO_SHORT,
-    MessageState.NO_TRANSCRIPT,
-    MessageState.NOT_RELEVANT,
-    MessageState.ANALYSED,
-    MessageState.QUARANTINED,
-)
+LEDGER_COUNTS = tuple(state for state in MessageState if state != MessageState.LISTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +93,12 @@ def _sources(
     for source in sorted({connector.connector_type for connector in connectors} | set(outcome.counts)):
         run, held = outcome.counts.get(source, {}), ledger.get(source, {})
         own = [connector for connector in connectors if connector.connector_type == source]
-        worst = next((connector for connector in own if connector.health != ConnectorHealth.OK), None)
+        worst = max(own, key=lambda connector: SEVERITY.index(connector.health), default=None)
         found[source] = {
             **{what: run.get(what, 0) for what in RUN_COUNTS},
             **{state.value: held.get(state, 0) for state in LEDGER_COUNTS},
+            # `listed` is what the source listed in this run; those that stay in that state are these.
+            "not_yet_asked_for": held.get(MessageState.LISTED, 0),
             "health": (worst.health if worst else ConnectorHealth.OK).value,
             "resume_at": worst.resume_at.isoformat() if worst and worst.resume_at else None,
         }
@@ -105,7 +110,8 @@ def _exit_code(answer: dict[str, Any], outcome: IngestOutcome) -> int:
     troubled = healths - {ConnectorHealth.OK.value, ConnectorHealth.SEES_NOTHING.value}
     if outcome.has_succeeded and not outcome.failed_checks:
         return EXIT_COMPLETE
-    if troubled == {ConnectorHealth.PAUSED_UNTIL.value} and outcome.is_incomplete_only:
+    is_only_incomplete = outcome.is_incomplete_only and set(outcome.failed_checks) <= {"sources_complete"}
+    if troubled == {ConnectorHealth.PAUSED_UNTIL.value} and is_only_incomplete:
         return EXIT_PAUSED
     return EXIT_FAILED
 
@@ -120,7 +126,9 @@ def _lines(answer: dict[str, Any]) -> list[str]:
             if numbers[state.value]
         )
         lines.append(f"  {source}: {listed}; {numbers['requests']} requests; {numbers['health'].replace('_', ' ')}")
-        lines.append(f"    in the ledger: {states or 'nothing yet'}")
+        waiting = f"{numbers['not_yet_asked_for']} listed only" if numbers["not_yet_asked_for"] else ""
+        held = ", ".join(part for part in (waiting, states) if part)
+        lines.append(f"    in the ledger: {held or 'nothing yet'}")
     lines.append(f"  {answer['features']} features under themes, {answer['inbox']} in the inbox")
     lines.append(f"  {answer['seconds']} s, run {answer['run_id']}")
     return lines

@@ -76,7 +76,18 @@ def run(arguments: Sequence[str] | None = None) -> None:
         # The reader of our output went away (`headway features | head`).
         sys.stderr.close()
         sys.exit(141)
+    except Exception as error:  # noqa: BLE001  # the last resort: a person gets a line, not a trace
+        sys.exit(_admit(error, verbose="--verbose" in given))
     sys.exit(answer if isinstance(answer, int) else 0)
+
+
+def _admit(error: Exception, *, verbose: bool) -> int:
+    """A defect of ours. Its message may quote a call, so it is shown only on request."""
+    if verbose:
+        traceback.print_exception(error)
+    remedy = "report it with the trace above" if verbose else "--verbose shows the trace; please report it"
+    click.echo(f"error: an unexpected {type(error).__name__}: {remedy}", err=True)
+    return 1
 
 
 def _explain(error: HeadwayError, *, verbose: bool) -> int:

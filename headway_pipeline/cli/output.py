@@ -16,8 +16,10 @@ from uuid import UUID
 
 import click
 
-__all__ = ["Column", "clock", "format_option", "plain", "say", "show", "show_made"]
+__all__ = ["MOST_ROWS", "Column", "clock", "format_option", "plain", "say", "show", "show_made"]
 
+#: What a 32-bit count in the databases can say.
+MOST_ROWS = 2_147_483_647
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 

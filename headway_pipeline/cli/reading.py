@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
-from headway_pipeline.cli.output import Column, clock
+from headway_pipeline.cli.output import MOST_ROWS, Column, clock
 from headway_pipeline.model.features import FeatureType
 
 __all__ = ["FEATURE_COLUMNS", "feature_filters", "feature_row", "range_options"]
@@ -15,7 +15,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 def range_options(command: Command) -> Command:
     """`--since`, `--until` (both included) and `--limit`."""
-    command = click.option("--limit", type=click.IntRange(min=1), help="At most this many rows.")(command)
+    command = click.option("--limit", type=click.IntRange(1, MOST_ROWS), help="At most this many rows.")(command)
     command = click.option("--until", metavar="DAY", help="Calls up to this UTC day, YYYY-MM-DD.")(command)
     return click.option("--since", metavar="DAY", help="Calls from this UTC day on, YYYY-MM-DD.")(command)
 

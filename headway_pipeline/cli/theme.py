@@ -1,9 +1,12 @@
 """`headway theme`: what feedback is filed under."""
 
+from datetime import date
+
 import click
 
 from headway_pipeline.cli.context import made_format_option, opened, verbose_option, workspace_option
 from headway_pipeline.cli.output import Column, format_option, say, show, show_made
+from headway_pipeline.model.workspaces import Workspace
 
 __all__ = ["command"]
 
@@ -34,9 +37,10 @@ def add(
     with opened() as store:
         workspace = store.workspaces.find(workspace_ref)
         row = store.themes.add(workspace.id, name, description=description, color=color, icon=icon)
+        first_day = store.reading.first_day(workspace.id)
     made = {"id": row.theme.id, "name": row.theme.name, "workspace_id": workspace.id}
     show_made(made, output_format, f"theme {row.theme.name} ({row.theme.id}) in {workspace.slug}")
-    say(f"calls that are analysed are filed again by `headway ingest --workspace-id {workspace.slug}`")
+    _tell_refiling(workspace, first_day)
 
 
 COLUMNS = (
@@ -96,7 +100,9 @@ def edit(
         workspace = store.workspaces.find(workspace_ref)
         row = store.themes.find(workspace.id, theme)
         edited = store.themes.edit(row.theme.id, name=name, description=description, color=color, icon=icon)
-    say(f"theme {edited.theme.name} edited; the next ingest files again what it concerns")
+        first_day = store.reading.first_day(workspace.id)
+    say(f"theme {edited.theme.name} edited")
+    _tell_refiling(workspace, first_day)
 
 
 @command.command()
@@ -104,9 +110,17 @@ def edit(
 @click.argument("theme")
 @verbose_option
 def archive(workspace_ref: str, theme: str, verbose: bool) -> None:  # noqa: ARG001
-    """Archive THEME (name or id): the next ingest files its features elsewhere, or in the inbox."""
+    """Archive THEME (name or id): an ingest over their days files its features elsewhere, or in the inbox."""
     with opened() as store:
         workspace = store.workspaces.find(workspace_ref)
         row = store.themes.find(workspace.id, theme)
         store.themes.archive(row.theme.id)
+        first_day = store.reading.first_day(workspace.id)
     say(f"theme {row.theme.name} archived")
+    _tell_refiling(workspace, first_day)
+
+
+def _tell_refiling(workspace: Workspace, first_day: date | None) -> None:
+    """An ingest files again the calls of its days only; this one reaches all there are."""
+    if first_day is not None:
+        say(f"file all calls again with `headway ingest --workspace-id {workspace.slug} --since {first_day}`")

@@ -6,6 +6,7 @@ from datetime import date
 from headway_pipeline.ingestion.run import Part, Run
 from headway_pipeline.ingestion.sessions import active_connectors
 from headway_pipeline.model.ledger import INCOMPLETE_REASONS
+from headway_pipeline.store import HYDRATED
 
 __all__ = ["Incomplete", "incomplete_days", "listing_troubles"]
 
@@ -43,8 +44,13 @@ def incomplete_days(run: Run, part: Part) -> list[Incomplete]:
         if listing.error is not None and listing.connector_id in connectors:
             name = connectors[listing.connector_id].name
             found.setdefault(listing.day, {})[f"connector {name}: {listing.error}"] = None
-    for waiting in run.store.messages.waiting(part.workspace.id, part.days):
-        in_scope = run.connector_type in (None, waiting.source)
-        if in_scope and waiting.reason.code in INCOMPLETE_REASONS:
+    # A call that only a disabled connector listed can wait for ever; nobody asked for it in this run.
+    for waiting in run.store.messages.waiting(part.workspace.id, part.days, seen_by=connectors):
+        if waiting.reason.code in INCOMPLETE_REASONS:
             found.setdefault(waiting.day, {})[waiting.reason.words] = None
+    for due in run.store.transcripts.awaiting(part.workspace.id, part.days, run.effects.now()):
+        # A call that changed keeps its state until its new words come: what stands in the way is its connector.
+        error = connectors[due.connector_id].last_error if due.connector_id in connectors else None
+        if due.state in HYDRATED and error is not None:
+            found.setdefault(due.occurred_at.date(), {})[error] = None
     return [Incomplete(day, tuple(reasons)) for day, reasons in sorted(found.items())]

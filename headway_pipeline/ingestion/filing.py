@@ -32,4 +32,6 @@ def _file(
     matched = match(run.analyst, [item.feature for item in call.items], themes)
     filings = {item.id: filing for item, filing in zip(call.items, matched.filings, strict=True)}
     run.store.filings.record(lease, call.id, current, filings)
-    report.count(call.occurred_at.date(), call.source, "refiled")
+    day = call.occurred_at.date()
+    report.count(day, call.source, "refiled")
+    report.usage.append((day, matched.usage))

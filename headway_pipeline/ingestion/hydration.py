@@ -7,7 +7,7 @@ from headway_pipeline.ingestion.limits import within_limit
 from headway_pipeline.ingestion.run import Part, Run, StageReport
 from headway_pipeline.ingestion.sessions import CONNECTOR_ERRORS, Session, open_session, record_trouble
 from headway_pipeline.model.calls import Transcript
-from headway_pipeline.model.errors import HeadwayError, RateLimitedError
+from headway_pipeline.model.errors import CursorExpiredError, HeadwayError, RateLimitedError, SourceContractError
 from headway_pipeline.model.ledger import MessageState, Reason, ReasonCode
 from headway_pipeline.model.workspaces import Connector
 from headway_pipeline.sources.contract import Absence, CallRef, Hydration, NotHydrated
@@ -18,14 +18,17 @@ __all__ = ["fetch_transcripts"]
 #: A transcript that has not come this long after the call is given up, visibly; sources take hours, seldom days.
 GIVE_UP_AFTER = timedelta(days=7)
 ASK_AGAIN_AFTER = timedelta(hours=1)
+#: A call whose transcript the source answers in no usable form.
+ODD_CALL_AGAIN_AFTER = timedelta(days=1)
+MOST_ODD_CALLS = 5
 
 
 def fetch_transcripts(run: Run, part: Part, lease: Lease) -> StageReport:
     """Hydrate the messages of `part.days` that await a transcript, newest first, at most `run.limit`.
 
     Returns:
-        Counts of `transcribed`, `too_short`, `not_ready`, `gave_up`, `forbidden` and `waiting` by day and source,
-        `requests` on the first of the days; the connectors that failed.
+        Counts of `transcribed`, `too_short`, `not_ready`, `gave_up`, `forbidden`, `quarantined` and `waiting` by day
+        and source, `requests` on the first of the days; the connectors that failed.
     """
     report = StageReport()
     types = None if run.connector_type is None else (run.connector_type,)
@@ -50,6 +53,7 @@ class _Hydrating:
         self.connector = connector
         self.report = report
         self.total = total
+        self.odd_calls = 0
 
     def hydrate(self, due: Sequence[DueMessage]) -> None:
         """Hydrate all; where the source fails, what is left waits with that reason."""
@@ -65,15 +69,42 @@ class _Hydrating:
             self._set_aside(list(left.values()), error)
 
     def _hydrate_batch(self, session: Session, batch: Sequence[DueMessage], left: dict[str, DueMessage]) -> None:
+        """Hydrate a batch; one the source cannot answer is halved down to the call that is the cause."""
         refs = [
             CallRef(message.external_id, message.occurred_at, message.duration_s, message.raw) for message in batch
         ]
-        for answer in session.ask(lambda: list(session.source.hydrate(refs))):
+        try:
+            answers = _ask(session, refs)
+        except SourceContractError as error:
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                self._hydrate_batch(session, batch[:middle], left)
+                self._hydrate_batch(session, batch[middle:], left)
+                return
+            self._set_aside_one(left.pop(batch[0].external_id), error)
+            return
+        for answer in answers:
             message = left.pop(answer.external_id, None)
             if message is not None:
                 self._record(message, answer)
-        done = self.report.counts.total()
-        self.run.progress("transcripts", self.part.workspace.slug, min(done, self.total), self.total)
+        self.run.progress("transcripts", self.part.workspace.slug, self.total - len(left), self.total)
+
+    def _set_aside_one(self, message: DueMessage, error: SourceContractError) -> None:
+        """Quarantine one call; too many are no accident of theirs, and the source has changed.
+
+        Raises:
+            SourceContractError: more than `MOST_ODD_CALLS` calls in one run.
+        """
+        self.odd_calls += 1
+        self.run.store.messages.quarantine(
+            self.lease,
+            message.id,
+            Reason(ReasonCode.BAD_RECORD, str(error)),
+            next_attempt_at=self.run.effects.now() + ODD_CALL_AGAIN_AFTER,
+        )
+        self._count(message, "quarantined")
+        if self.odd_calls > MOST_ODD_CALLS:
+            raise error
 
     def _record(self, message: DueMessage, answer: Hydration | NotHydrated) -> None:
         match answer:
@@ -122,6 +153,14 @@ class _Hydrating:
 
     def _count(self, message: DueMessage, what: str) -> None:
         self.report.count(message.occurred_at.date(), message.source, what)
+
+
+def _ask(session: Session, refs: Sequence[CallRef]) -> list[Hydration | NotHydrated]:
+    """The source's answers; asked once more where a page token expired on the way."""
+    try:
+        return session.ask(lambda: list(session.source.hydrate(refs)))
+    except CursorExpiredError:
+        return session.ask(lambda: list(session.source.hydrate(refs)))
 
 
 def _batches(due: Sequence[DueMessage], size: int) -> Iterator[Sequence[DueMessage]]:

@@ -18,6 +18,7 @@ from headway_pipeline.ingestion.sessions import (
     record_trouble,
 )
 from headway_pipeline.model.errors import CursorExpiredError, Failing, HeadwayError, SourceContractError
+from headway_pipeline.model.identity import content_hash
 from headway_pipeline.model.windows import TimeWindow, day_end, windows_of
 from headway_pipeline.model.workspaces import Connector
 from headway_pipeline.sources.contract import Page
@@ -151,12 +152,13 @@ def _record_page(
         else:
             report.count(min(days), source, "outside")
     for bad in page.bad_records:
-        day = min(days)
+        # Without an id of its own a record goes by its content: it, too, stands in the ledger.
+        external_id = bad.external_id or f"unidentified-{content_hash(bad.raw)[:32]}"
+        day = run.store.listings.record_bad_record(
+            lease, connector.id, source, external_id, min(days), bad.problem, bad.raw, now
+        )
+        walked.ids_by_day.setdefault(day, set()).add(external_id)
         report.count(day, source, "bad_records")
-        if bad.external_id is not None:
-            run.store.listings.record_bad_record(
-                lease, connector.id, source, bad.external_id, day, bad.problem, bad.raw, now
-            )
 
 
 def _record_listings(

@@ -1,6 +1,7 @@
 """A call that fails in one stage is set aside with its reason, and the rest goes on."""
 
 import logging
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -33,8 +34,10 @@ def set_aside_on_failure(run: Run, lease: Lease, due: DueCall | DueMatching, rep
         raise
     except HeadwayError as error:
         _quarantine(run, lease, due, report, str(error))
-    except Exception as error:  # see the docstring
-        logger.warning("message %s could not be analysed", due.id, exc_info=error)
+    except Exception as error:  # noqa: BLE001  # see the docstring
+        # Where it happened, not its message: that may quote the call, and Dagster keeps what processes print.
+        where = "".join(traceback.format_tb(error.__traceback__))
+        logger.warning("message %s could not be analysed: %s\n%s", due.id, type(error).__name__, where)
         _quarantine(run, lease, due, report, f"unexpected {type(error).__name__}; the log has the trace")
 
 

@@ -65,7 +65,7 @@ class Session:
 
     def succeeded(self, *, sees_calls: bool) -> None:
         """Record that the connector works; one that has never shown a call is worth a look."""
-        knows_calls = sees_calls or self.connector.health == ConnectorHealth.OK
+        knows_calls = sees_calls or self._run.store.listings.has_shown_calls(self.connector.id)
         health = ConnectorHealth.OK if knows_calls else ConnectorHealth.SEES_NOTHING
         self._run.store.connectors.record_health(self.connector.id, health, ok=True)
 
@@ -83,13 +83,7 @@ def open_session(run: Run, workspace: Workspace, connector: Connector) -> Sessio
         StoreError: its credentials do not open.
     """
     now = run.effects.now()
-    if connector.resume_at is not None and connector.resume_at > now:
-        raise RateLimitedError(
-            f"{connector.connector_type} asked for a pause until {connector.resume_at:%Y-%m-%d %H:%M} UTC",
-            "run again after that; nothing is lost",
-            at=Failing(connector.connector_type),
-            retry_after_s=(connector.resume_at - now).total_seconds(),
-        )
+    require_no_pause(connector, now)
     source_type = run.sources.get(connector.connector_type)
     if source_type is None:
         raise ConfigurationError(
@@ -110,6 +104,21 @@ def open_session(run: Run, workspace: Workspace, connector: Connector) -> Sessio
     return Session(
         run, connector, connect(source_type, connection, gate=limiter, timeout_s=tuning.timeout_s), limiter
     )
+
+
+def require_no_pause(connector: Connector, now: datetime) -> None:
+    """Nothing is asked while a source's wait is on.
+
+    Raises:
+        RateLimitedError: it is.
+    """
+    if connector.resume_at is not None and connector.resume_at > now:
+        raise RateLimitedError(
+            f"{connector.connector_type} asked for a pause until {connector.resume_at:%Y-%m-%d %H:%M} UTC",
+            "run again after that; nothing is lost",
+            at=Failing(connector.connector_type),
+            retry_after_s=(connector.resume_at - now).total_seconds(),
+        )
 
 
 def connector_credentials(
@@ -141,17 +150,21 @@ CONNECTOR_ERRORS = (SourceError, CredentialsSealedError, ConfigurationError)
 
 def record_trouble(run: Run, workspace: Workspace, connector: Connector, error: HeadwayError) -> Trouble:
     """Write a failure to the connector's health, and give it in words."""
-    health = health_of(error)
-    resume_at = _resume_at(run, error)
-    run.store.connectors.record_health(connector.id, health, last_error=str(error), resume_at=resume_at)
+    health, resume_at = record_failure(run.store, connector, error, run.effects.now())
     return Trouble(workspace.slug, connector.name, connector.connector_type, health.value, str(error), resume_at)
 
 
-def _resume_at(run: Run, error: HeadwayError) -> datetime | None:
-    if not isinstance(error, RateLimitedError):
-        return None
-    wait_s = UNNAMED_WAIT_S if error.retry_after_s is None else error.retry_after_s
-    return run.effects.now() + timedelta(seconds=wait_s)
+def record_failure(
+    store: Store, connector: Connector, error: HeadwayError, now: datetime
+) -> tuple[ConnectorHealth, datetime | None]:
+    """Write what went wrong to the connector; returns its health, and when it may go on if it is only paused."""
+    health = health_of(error)
+    resume_at = None
+    if isinstance(error, RateLimitedError):
+        wait_s = UNNAMED_WAIT_S if error.retry_after_s is None else error.retry_after_s
+        resume_at = now + timedelta(seconds=wait_s)
+    store.connectors.record_health(connector.id, health, last_error=str(error), resume_at=resume_at)
+    return health, resume_at
 
 
 def health_of(error: HeadwayError) -> ConnectorHealth:

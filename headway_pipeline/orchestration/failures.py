@@ -17,7 +17,10 @@ __all__ = ["translated"]
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Give an error of ours to Dagster as a failure: the words for people first, its type and remedy beside them."""
+    """Give an error of ours to Dagster as a failure: the words for people first, its type and remedy beside them.
+
+    The error's causes are left out: a database's own words hold values of rows, and Dagster keeps the whole chain.
+    """
     try:
         yield
     except HeadwayError as error:
@@ -25,4 +28,4 @@ def translated() -> Iterator[None]:
             description=str(error),
             metadata={"error": type(error).__name__, "what to do": error.remedy or "see the log"},
             allow_retries=False,
-        ) from error
+        ) from None

@@ -16,7 +16,7 @@ from typing import Any
 import dagster as dg
 
 from headway_pipeline.ingestion.run import Progress
-from headway_pipeline.model.errors import InputError
+from headway_pipeline.model.errors import ConfigurationError, InputError
 from headway_pipeline.orchestration.graph import build_defs
 from headway_pipeline.orchestration.jobs import INGEST_JOB
 from headway_pipeline.orchestration.metadata import BY_SOURCE
@@ -57,6 +57,7 @@ class IngestOutcome:
         failures: what went wrong, in words for people; empty where the run succeeded.
         failed_checks: checks that did not pass, with their words.
         is_incomplete_only: nothing broke; the run is red because some days could not be completed.
+        is_interrupted: somebody stopped it.
     """
 
     run_id: str
@@ -65,6 +66,7 @@ class IngestOutcome:
     failures: tuple[str, ...]
     failed_checks: Mapping[str, str]
     is_incomplete_only: bool = False
+    is_interrupted: bool = False
 
 
 class _ShownProgress:
@@ -78,9 +80,17 @@ class _ShownProgress:
 
 
 def dagster_home(settings: Settings) -> Path:
-    """The instance folder: DAGSTER_HOME where it is set, else the one in HEADWAY_HOME, made ready."""
+    """The instance folder: DAGSTER_HOME where it is set, else the one in HEADWAY_HOME, made ready.
+
+    Raises:
+        ConfigurationError: DAGSTER_HOME names no folder.
+    """
     named = os.environ.get("DAGSTER_HOME")
     if named:
+        if not Path(named).is_dir():
+            raise ConfigurationError(
+                f"DAGSTER_HOME names {named}, which is no folder", "make it, or unset DAGSTER_HOME"
+            )
         return Path(named)
     settings.prepare_home()
     home = settings.dagster_home
@@ -186,6 +196,11 @@ def _outcome(result: dg.ExecuteInProcessResult) -> IngestOutcome:
         if not evaluation.passed
     }
     failed_steps = {event.step_key for event in result.all_events if event.is_step_failure}
+    errors = {
+        event.step_failure_data.error.cls_name
+        for event in result.all_events
+        if event.is_step_failure and event.step_failure_data.error
+    }
     return IngestOutcome(
         result.run_id,
         result.success,
@@ -193,6 +208,7 @@ def _outcome(result: dg.ExecuteInProcessResult) -> IngestOutcome:
         _failures(result),
         checks,
         is_incomplete_only=failed_steps <= {"theme_matched_features"},
+        is_interrupted="DagsterExecutionInterruptedError" in errors,
     )
 
 

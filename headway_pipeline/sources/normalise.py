@@ -3,6 +3,7 @@
 Everything here is tolerant: an unusable value becomes None, and the caller decides whether it can do without.
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -69,11 +70,21 @@ def text_id(value: Any) -> str | None:
     return text_or_none(value)
 
 
+#: The largest number the databases' integer columns hold: 68 years in seconds, 24 days in milliseconds.
+LARGEST_WHOLE_NUMBER = 2**31 - 1
+
+
 def whole_number(value: Any) -> int | None:
-    """A finite, non-negative number rounded to an int, else None."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
+    """A number from 0 to `LARGEST_WHOLE_NUMBER`, rounded to an int, else None."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= LARGEST_WHOLE_NUMBER:
         return None
     return round(value)
+
+
+def finite_number(written: str) -> float | None:
+    """A JSON number as float; None for one beyond a float, which databases refuse as infinite."""
+    number = float(written)
+    return number if math.isfinite(number) else None
 
 
 def utc_time(value: Any) -> datetime | None:

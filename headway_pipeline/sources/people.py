@@ -23,7 +23,7 @@ def mail_domain(email: str | None) -> str:
 def writes_from(email: str | None, domains: Collection[str]) -> bool:
     """Whether an address is of one of `domains` or of a part of one (`eu.vendor.example` is of `vendor.example`)."""
     domain = mail_domain(email)
-    return any(domain == own or domain.endswith(f".{own}") for own in domains)
+    return any(domain == own or domain.endswith(f".{own}") for own in domains if own)
 
 
 def account_by_mail(participants: Iterable[Participant]) -> str | None:

@@ -23,7 +23,7 @@ from headway_pipeline.model.errors import (
     TransientSourceError,
     WrongHostError,
 )
-from headway_pipeline.sources.normalise import clean_json, clean_text
+from headway_pipeline.sources.normalise import clean_json, clean_text, finite_number
 
 if TYPE_CHECKING:
     import requests
@@ -317,7 +317,7 @@ class RestClient:
             )
         try:
             # JSON has no NaN; Python reads it all the same, and databases refuse it.
-            value = json.loads(received.body, parse_constant=lambda _name: None)
+            value = json.loads(received.body, parse_constant=lambda _name: None, parse_float=finite_number)
         except (ValueError, RecursionError) as error:
             # The error itself holds the whole answer, which is not to be carried along.
             raise TransientSourceError(

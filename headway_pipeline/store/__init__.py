@@ -8,6 +8,16 @@ from headway_pipeline.store.filings import DueMatching, FeatureCounts, StoredFea
 from headway_pipeline.store.leases import Lease
 from headway_pipeline.store.opening import Store, open_store
 from headway_pipeline.store.relevance import DueCall
-from headway_pipeline.store.transcripts import DueMessage
+from headway_pipeline.store.transcripts import HYDRATED, DueMessage
 
-__all__ = ["DueCall", "DueMatching", "DueMessage", "FeatureCounts", "Lease", "Store", "StoredFeature", "open_store"]
+__all__ = [
+    "HYDRATED",
+    "DueCall",
+    "DueMatching",
+    "DueMessage",
+    "FeatureCounts",
+    "Lease",
+    "Store",
+    "StoredFeature",
+    "open_store",
+]

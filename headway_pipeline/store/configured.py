@@ -23,7 +23,7 @@ def _sealer(settings: Settings) -> CredentialSealer:
     if settings.secret_key is not None:
         return CredentialSealer(keys_of(settings.secret_key))
     if settings.is_embedded:
-        return CredentialSealer(load_or_make_key_file(settings.key_file))
+        return CredentialSealer(load_or_make_key_file(settings.key_file), named=f"the key file {settings.key_file}")
     raise ConfigurationError(
         "HEADWAY_SECRET_KEY is not set, and only the embedded database keeps a key file", KEY_HELP
     )

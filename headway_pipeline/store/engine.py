@@ -37,10 +37,15 @@ def database_url(named: str) -> URL:
     """
     try:
         url = make_url(named)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError):
+        # Neither shown nor chained: what could not be read may be a password.
         raise ConfigurationError(
             "DATABASE_URL is no database URL", "write sqlite:///path or postgresql://user:password@host/name"
-        ) from error
+        ) from None
+    if url.get_backend_name() != "sqlite" and re.search(r"[@:/]", f"{url.host or ''}{url.database or ''}"):
+        raise ConfigurationError(
+            "DATABASE_URL cannot be told apart into password, host and name", "percent-encode the password in it"
+        )
     if url.get_backend_name() in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg2")
     if url.get_backend_name() == "sqlite":
@@ -101,6 +106,7 @@ def _sqlite_engine(url: URL) -> Engine:
         url,
         json_serializer=partial(json.dumps, ensure_ascii=False),
         connect_args={"timeout": BUSY_TIMEOUT_S},
+        hide_parameters=True,
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -135,6 +141,7 @@ def _postgres_engine(url: URL) -> Engine:
         pool_pre_ping=True,
         pool_recycle=900,
         connect_args={"connect_timeout": 10, "application_name": "headway"},
+        hide_parameters=True,
     )
 
 
@@ -160,6 +167,10 @@ def _translated(place: str) -> Iterator[None]:
             ) from error
         raise StoreError(
             f"the database {place} refused a statement ({type(error.orig).__name__})", "--verbose shows which"
+        ) from error
+    except (OverflowError, UnicodeError) as error:
+        raise StoreError(
+            f"a value does not fit into the database {place} ({type(error).__name__})", "--verbose shows where"
         ) from error
     except NoSuchModuleError as error:
         raise ConfigurationError("the database driver is not installed", "install the project again") from error

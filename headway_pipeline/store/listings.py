@@ -24,6 +24,20 @@ Change = Literal["new", "changed", "unchanged", "private"]
 PRIVATE_REASON = Reason(ReasonCode.MARKED_PRIVATE, "the source marks the call private; only its id and day are kept")
 
 
+#: A call that is listed again after these, public again or back, starts over.
+STARTS_OVER = (MessageState.PRIVATE, MessageState.DELETED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the ledger holds of a listed call."""
+
+    id: uuid.UUID
+    content_hash: str
+    state: MessageState
+    day: date
+
+
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """What listing one call did to the ledger."""
@@ -63,50 +77,42 @@ class Listings:
             for call in calls:
                 result = self._record(connection, lease, call, known.get((call.source, call.external_id)))
                 # The same call may stand twice on a page that shifted while it was made.
-                known[call.source, call.external_id] = (result.message_id, call.content_hash, _state_after(call))
+                state = MessageState.PRIVATE if call.is_private else MessageState.LISTED
+                known[call.source, call.external_id] = _Known(result.message_id, call.content_hash, state, result.day)
                 recorded.append(result)
             self._sight(connection, lease, connector_id, {row.message_id for row in recorded}, listed_at)
         return recorded
 
-    def _known(
-        self, connection: Connection, lease: Lease, calls: Sequence[Call]
-    ) -> dict[tuple[str, str], tuple[uuid.UUID, str, str | None]]:
-        table = messages.c
-        query = sa.select(table.source, table.external_id, table.id, table.content_hash, table.state).where(
-            table.workspace_id == lease.workspace_id,
-            table.external_id.in_([call.external_id for call in calls]),
+    def _known(self, connection: Connection, lease: Lease, calls: Sequence[Call]) -> dict[tuple[str, str], _Known]:
+        query = sa.select(messages).where(
+            messages.c.workspace_id == lease.workspace_id,
+            messages.c.external_id.in_([call.external_id for call in calls]),
         )
         return {
-            (row.source, row.external_id): (row.id, row.content_hash, row.state) for row in connection.execute(query)
+            (row.source, row.external_id): _Known(
+                row.id, row.content_hash, MessageState(row.state), row.occurred_at.date()
+            )
+            for row in connection.execute(query)
         }
 
-    def _record(
-        self,
-        connection: Connection,
-        lease: Lease,
-        call: Call,
-        known: tuple[uuid.UUID, str, str | None] | None,
-    ) -> Recorded:
+    def _record(self, connection: Connection, lease: Lease, call: Call, known: _Known | None) -> Recorded:
         day = call.occurred_at.date()
         if known is None:
             key = derived_id("message", str(lease.workspace_id), call.source, call.external_id)
             connection.execute(messages.insert().values(**_new_row(lease.workspace_id, key, call)))
             return Recorded(call.external_id, key, day, "private" if call.is_private else "new")
-        key, content_hash, state = known
-        was_private = state == MessageState.PRIVATE.value
         if call.is_private:
-            if not was_private:
-                self._ledger.move(connection, lease, key, MessageState.PRIVATE, PRIVATE_REASON)
-            return Recorded(call.external_id, key, day, "private")
-        if content_hash == call.content_hash and not was_private:
-            return Recorded(call.external_id, key, day, "unchanged")
-        if state in (MessageState.PRIVATE.value, MessageState.DELETED.value, MessageState.FORBIDDEN.value):
-            # Public again, or back: it starts over.
-            self._ledger.move(connection, lease, key, MessageState.LISTED)
-        elif state == MessageState.QUARANTINED.value and not content_hash:
-            self._ledger.move(connection, lease, key, MessageState.LISTED)
-        self._ledger.update(connection, lease, key, **_content(call))
-        return Recorded(call.external_id, key, day, "changed")
+            if known.state != MessageState.PRIVATE:
+                self._ledger.move(connection, lease, known.id, MessageState.PRIVATE, PRIVATE_REASON)
+            # Its row keeps the day it had: of a private call nothing more is learned.
+            return Recorded(call.external_id, known.id, known.day, "private")
+        if known.content_hash == call.content_hash and known.state not in STARTS_OVER:
+            return Recorded(call.external_id, known.id, known.day, "unchanged")
+        was_unusable = known.state == MessageState.QUARANTINED and not known.content_hash
+        if known.state in (*STARTS_OVER, MessageState.FORBIDDEN) or was_unusable:
+            self._ledger.move(connection, lease, known.id, MessageState.LISTED)
+        self._ledger.update(connection, lease, known.id, **_content(call))
+        return Recorded(call.external_id, known.id, day, "changed")
 
     def _sight(
         self,
@@ -145,8 +151,12 @@ class Listings:
         problem: str,
         raw: Mapping[str, Any],
         listed_at: datetime,
-    ) -> None:
-        """A record that has an id but no usable form: in quarantine until the source lists it in a better one."""
+    ) -> date:
+        """A record without a usable form: in quarantine until the source lists it in a better one.
+
+        Returns:
+            The day it stands under: of a call that was usable before, its own.
+        """
         key = derived_id("message", str(lease.workspace_id), source, external_id)
         with self._ledger.writing(lease) as connection:
             statement = insert_into(self._ledger.database, messages).values(
@@ -164,6 +174,9 @@ class Listings:
             )
             connection.execute(statement.on_conflict_do_nothing())
             self._sight(connection, lease, connector_id, [key], listed_at)
+            query = sa.select(messages.c.occurred_at).where(messages.c.id == key)
+            occurred_at: datetime = connection.execute(query).scalar_one()
+            return occurred_at.date()
 
     def record(
         self,
@@ -222,6 +235,12 @@ class Listings:
             ]
             connection.execute(statement, rows)
 
+    def has_shown_calls(self, connector_id: uuid.UUID) -> bool:
+        """Whether the connector ever listed a call."""
+        query = sa.select(sa.exists().where(sightings.c.connector_id == connector_id))
+        with self._ledger.database.reading() as connection:
+            return bool(connection.execute(query).scalar())
+
     def requests_on(self, connector_id: uuid.UUID, day: date) -> int:
         """Requests a connector made on a UTC day."""
         query = sa.select(sa.func.coalesce(sa.func.sum(source_requests.c.count), 0)).where(
@@ -229,10 +248,6 @@ class Listings:
         )
         with self._ledger.database.reading() as connection:
             return int(connection.execute(query).scalar_one())
-
-
-def _state_after(call: Call) -> str | None:
-    return MessageState.PRIVATE.value if call.is_private else None
 
 
 def _new_row(workspace_id: uuid.UUID, key: uuid.UUID, call: Call) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Moves of messages through the ledger, and counts of where they stand."""
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -22,11 +22,18 @@ from headway_pipeline.store.tables import (
     messages,
     model_answers,
     relevance_scores,
+    sightings,
     transcripts,
 )
 
 __all__ = ["Ledger", "Messages", "Waiting", "forget_reading", "is_due", "purge"]
 
+#: Messages on their way: they may wait for something.
+WAITING_STATES = (
+    MessageState.LISTED.value,
+    MessageState.AWAITING_TRANSCRIPT.value,
+    MessageState.TRANSCRIBED.value,
+)
 PURGED_STATES = (MessageState.PRIVATE, MessageState.FORBIDDEN, MessageState.DELETED)
 
 
@@ -80,7 +87,7 @@ class Ledger:
                 f"a message cannot go from {before.value} to {state.value}", "this is a defect: report it"
             )
         if state in PURGED_STATES:
-            purge(connection, lease.workspace_id, message_id)
+            purge(connection, lease.workspace_id, message_id, keep_hash=state == MessageState.FORBIDDEN)
         fresh: dict[str, Any] = {"resume_state": None, "attempts": 0, "next_attempt_at": None}
         self.update(
             connection, lease, message_id, state=state.value, reason=str(reason) if reason else None, **fresh | values
@@ -97,8 +104,12 @@ def forget_reading(connection: Connection, workspace_id: uuid.UUID, message_id: 
         )
 
 
-def purge(connection: Connection, workspace_id: uuid.UUID, message_id: uuid.UUID) -> None:
-    """Leave nothing of a message but its id, its day and its state."""
+def purge(connection: Connection, workspace_id: uuid.UUID, message_id: uuid.UUID, *, keep_hash: bool = False) -> None:
+    """Leave nothing of a message but its id, its day and its state.
+
+    Args:
+        keep_hash: so that a call that is listed again but may not be read stays out until it changes.
+    """
     forget_reading(connection, workspace_id, message_id)
     for table in (transcripts, model_answers):
         connection.execute(
@@ -118,7 +129,7 @@ def purge(connection: Connection, workspace_id: uuid.UUID, message_id: uuid.UUID
             participants=[],
             metadata={},
             raw={},
-            content_hash="",
+            content_hash=messages.c.content_hash if keep_hash else "",
             occurred_at=occurred_at.replace(hour=0, minute=0, second=0, microsecond=0),
             analysed_text_hash=None,
             filed_themes_hash=None,
@@ -129,14 +140,13 @@ def purge(connection: Connection, workspace_id: uuid.UUID, message_id: uuid.UUID
 
 
 def is_due(now: datetime, *states: MessageState) -> sa.ColumnElement[bool]:
-    """The message is in one of `states`, or quarantined from one and its next attempt has come."""
+    """The message is in one of `states`, or quarantined from one, and its next attempt, if it has one, is due."""
     words = [state.value for state in states]
-    retry = sa.and_(
-        messages.c.state == MessageState.QUARANTINED.value,
-        messages.c.resume_state.in_(words),
+    set_aside = sa.and_(messages.c.state == MessageState.QUARANTINED.value, messages.c.resume_state.in_(words))
+    return sa.and_(
+        sa.or_(messages.c.state.in_(words), set_aside),
         sa.or_(messages.c.next_attempt_at.is_(None), messages.c.next_attempt_at <= now),
     )
-    return sa.or_(messages.c.state.in_(words), retry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +203,7 @@ class Messages:
             )
 
     def wait(self, lease: Lease, message_ids: Sequence[uuid.UUID], reason: Reason) -> None:
-        """Say why messages stay where they are; one that says so already is not touched."""
+        """Say why messages on their way stay where they are; what has ended keeps its own reason."""
         if not message_ids:
             return
         words = str(reason)
@@ -203,7 +213,7 @@ class Messages:
                 .where(
                     messages.c.workspace_id == lease.workspace_id,
                     messages.c.id.in_(message_ids),
-                    messages.c.state != MessageState.QUARANTINED.value,
+                    messages.c.state.in_(WAITING_STATES),
                     messages.c.reason.is_distinct_from(words),
                 )
                 .values(reason=words, updated_at=self._ledger.now())
@@ -225,12 +235,26 @@ class Messages:
                 found.setdefault(source, {})[MessageState(state)] = number
         return found
 
-    def waiting(self, workspace_id: uuid.UUID, days: Sequence[date] | None = None) -> list[Waiting]:
-        """Messages that have a reason for where they stand, by day, source, state and reason."""
+    def waiting(
+        self,
+        workspace_id: uuid.UUID,
+        days: Sequence[date] | None = None,
+        *,
+        seen_by: Collection[uuid.UUID] | None = None,
+    ) -> list[Waiting]:
+        """Messages that have a reason for where they stand, by day, source, state and reason.
+
+        Args:
+            seen_by: only messages that one of these connectors listed.
+        """
         table = messages.c
         query = sa.select(table.occurred_at, table.source, table.state, table.reason).where(
             table.workspace_id == workspace_id, on_days(days), table.reason.is_not(None)
         )
+        if seen_by is not None:
+            query = query.where(
+                sa.exists().where(sightings.c.message_id == table.id, sightings.c.connector_id.in_(seen_by))
+            )
         found: dict[tuple[date, str, str, str], int] = {}
         with self._ledger.database.reading() as connection:
             for occurred_at, source, state, reason in connection.execute(query):

@@ -147,6 +147,13 @@ class Reading:
             spans = _evidence_of(connection, workspace_id, rows)
         return [_feature(row, spans[row["id"]]) for row in rows]
 
+    def first_day(self, workspace_id: uuid.UUID) -> date | None:
+        """The UTC day of the workspace's oldest call, or None."""
+        oldest = sa.select(sa.func.min(messages.c.occurred_at)).where(messages.c.workspace_id == workspace_id)
+        with self._database.reading() as connection:
+            occurred_at = connection.execute(oldest).scalar()
+        return occurred_at.date() if occurred_at else None
+
     def status(self, workspace_id: uuid.UUID) -> dict[str, Any]:
         """Ledger by source and state, what waits and why, connectors' health, lag, and what models cost."""
         newest = sa.select(sa.func.max(messages.c.occurred_at)).where(messages.c.workspace_id == workspace_id)

@@ -26,7 +26,16 @@ KEY_HELP = 'make one with `python -c "from cryptography.fernet import Fernet; pr
 class CredentialSealer:
     """Seals with the first key, opens with any."""
 
-    def __init__(self, keys: Sequence[str]) -> None:
+    def __init__(self, keys: Sequence[str], *, named: str = "HEADWAY_SECRET_KEY") -> None:
+        """Checks the keys.
+
+        Args:
+            keys: newest first.
+            named: where they come from, for errors.
+
+        Raises:
+            ConfigurationError: one is no key.
+        """
         # Imported here: listings never seal or open anything.
         from cryptography.fernet import Fernet, MultiFernet
 
@@ -34,7 +43,7 @@ class CredentialSealer:
             self._fernet = MultiFernet([Fernet(key) for key in keys])
         except ValueError:
             # The key itself must not be shown, nor kept in a chained exception.
-            raise ConfigurationError("HEADWAY_SECRET_KEY holds something that is no Fernet key", KEY_HELP) from None
+            raise ConfigurationError(f"{named} holds something that is no Fernet key", KEY_HELP) from None
 
     def __repr__(self) -> str:
         return "CredentialSealer(keys hidden)"
@@ -85,11 +94,16 @@ def load_or_make_key_file(path: Path) -> list[str]:
             raise ConfigurationError(
                 f"the key file {path} can be read by others (mode {mode:04o})", f"run `chmod 600 {path}`"
             )
-        return path.read_text(encoding="ascii").split()
+        keys = path.read_text(encoding="ascii", errors="replace").split()
     except OSError as error:
         raise ConfigurationError(
             f"the key file {path} cannot be read or made ({error.strerror})", "see to the folder's permissions"
         ) from error
+    if not keys:
+        raise ConfigurationError(
+            f"the key file {path} is empty", "restore it from a copy, or remove it for a new key"
+        )
+    return keys
 
 
 def _make_key_file(path: Path) -> None:

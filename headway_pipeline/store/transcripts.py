@@ -17,7 +17,7 @@ from headway_pipeline.store.messages import Ledger, forget_reading, is_due
 from headway_pipeline.store.statements import insert_into, on_days
 from headway_pipeline.store.tables import messages, sightings, transcripts, workspace_connectors
 
-__all__ = ["DueMessage", "Transcripts"]
+__all__ = ["HYDRATED", "DueMessage", "Transcripts"]
 
 #: States of messages that have a transcript, which may have become out of date.
 HYDRATED = (
@@ -119,8 +119,13 @@ class Transcripts:
             .where(transcripts.c.message_id == message_id, transcripts.c.workspace_id == lease.workspace_id)
             .values(content_hash=content_hash, fetched_at=self._ledger.now())
         )
-        query = sa.select(messages.c.state).where(messages.c.id == message_id)
-        return MessageState(connection.execute(query).scalar_one())
+        query = sa.select(messages.c.state, messages.c.reason).where(messages.c.id == message_id)
+        row = connection.execute(query).one()
+        state = MessageState(row.state)
+        if state == MessageState.TRANSCRIBED and row.reason is not None:
+            # What it waited for has come; a later stage says what it waits for next.
+            self._ledger.update(connection, lease, message_id, reason=None)
+        return state
 
     def _write(
         self, connection: Connection, lease: Lease, message_id: uuid.UUID, transcript: Transcript, content_hash: str

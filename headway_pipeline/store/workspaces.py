@@ -55,6 +55,8 @@ class Workspaces:
                 f"{chosen!r} is no slug for a workspace", "use letters a-z, digits and dashes, e.g. --slug acme"
             )
         domains = sorted(domain.strip().lower().lstrip("@") for domain in vendor_domains)
+        if not all(domains):
+            raise InputError("an e-mail domain is empty", "give one like --vendor-domain acme.example, or none")
         row = {"id": derived_id("workspace", chosen), "slug": chosen, "name": name.strip(), "vendor_domains": domains}
         with self._database.writing() as connection:
             if connection.execute(sa.select(workspaces.c.id).where(workspaces.c.slug == chosen)).first():
@@ -153,6 +155,9 @@ class Themes:
             last = sa.select(sa.func.coalesce(sa.func.max(themes.c.sort_order), 0) + 1)
             order = sort_order or connection.execute(last.where(themes.c.workspace_id == workspace_id)).scalar_one()
             key = derived_id("theme", str(workspace_id), clean)
+            if connection.execute(sa.select(themes.c.id).where(themes.c.id == key)).first():
+                # A theme that was renamed keeps the id its first name gave it.
+                key = uuid.uuid4()
             values = {
                 "id": key,
                 "workspace_id": workspace_id,
@@ -199,9 +204,12 @@ class Themes:
         """Change name, description, color or icon; None leaves a thing as it is.
 
         Raises:
+            InputError: the new name is empty.
             AlreadyExistsError: the new name is taken.
         """
-        values = {column: value for column, value in changes.items() if value is not None}
+        values = {column: value.strip() for column, value in changes.items() if value is not None}
+        if not values.get("name", "unchanged"):
+            raise InputError("a theme needs a name", "give one with --name, or leave the option out")
         with self._database.writing() as connection:
             row = connection.execute(sa.select(themes).where(themes.c.id == theme_id)).mappings().one()
             if values:

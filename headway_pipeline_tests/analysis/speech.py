@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from headway_pipeline.analysis.contract import Candidate, Quote, Reading, Relevance
+from headway_pipeline.analysis.contract import Candidate, Matches, Quote, Reading, Relevance
 from headway_pipeline.model.calls import Segment, Side, Transcript
 from headway_pipeline.model.features import (
     Evidence,
@@ -86,5 +86,5 @@ class ScriptedAnalyst:
     def extract(self, transcript: Transcript) -> Reading:
         return Reading(self.candidates, Sentiment.NEUTRAL, self.sentiment_score)
 
-    def match(self, items: Sequence[ExtractedFeature], themes: Sequence[Theme]) -> Sequence[tuple[ThemeScore, ...]]:
-        return self.scores
+    def match(self, items: Sequence[ExtractedFeature], themes: Sequence[Theme]) -> Matches:
+        return Matches(tuple(self.scores))

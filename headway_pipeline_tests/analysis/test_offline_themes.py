@@ -37,13 +37,13 @@ def test_items_are_filed_by_the_words_they_share_with_a_theme(title: str, theme:
 
 
 def test_every_item_gets_its_best_two_themes_with_scores_between_0_and_1() -> None:
-    for scores in OFFLINE.match([item("Export routes"), item("Nothing of the kind")], THEMES):
+    for scores in OFFLINE.match([item("Export routes"), item("Nothing of the kind")], THEMES).scores:
         assert len(scores) == 2
         assert 1 >= scores[0].score >= scores[1].score >= 0
 
 
 def test_a_workspace_with_one_theme_gets_one_score() -> None:
-    assert len(OFFLINE.match([item("Export routes")], THEMES[:1])[0]) == 1
+    assert len(OFFLINE.match([item("Export routes")], THEMES[:1]).scores[0]) == 1
 
 
 @pytest.mark.parametrize("name", ["", "!!!", "the and of", "🙂"])

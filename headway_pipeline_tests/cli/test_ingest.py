@@ -4,13 +4,15 @@ import csv
 import io
 import json
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from headway_pipeline.cli.output import plain
+from headway_pipeline.model.workspaces import ConnectorHealth
 from headway_pipeline.sandbox.exchange import html_reply, json_reply
 from headway_pipeline_tests.cli.conftest import Headway
-from headway_pipeline_tests.worlds import Installation, sandbox_call, world
+from headway_pipeline_tests.worlds import TODAY, Installation, sandbox_call, world
 
 INGEST = ("ingest", "--workspace-id", "acme", "--days-back", "4")
 
@@ -184,3 +186,46 @@ def test_a_title_that_a_spreadsheet_would_compute_becomes_text(headway: Headway,
 )
 def test_what_a_terminal_would_obey_is_taken_out(text: str, shown: str) -> None:
     assert plain(text) == shown
+
+
+def test_what_is_listed_only_is_in_the_report(headway: Headway, installation: Installation) -> None:
+    said = headway(*INGEST, "--limit", "1")
+    assert "2 listed only, 1 analysed" in said.out
+
+
+def test_one_paused_and_one_broken_connector_exit_with_one(headway: Headway, installation: Installation) -> None:
+    from headway_pipeline.model.workspaces import Credentials
+
+    installation.store.connectors.add(
+        installation.workspace.id, "gong", name="zz broken", base_url=installation.sandbox.base_url,
+        credentials=Credentials({"access_key": "the-access-key", "secret_key": "wrong"}),
+    )  # fmt: skip
+    paused = installation.store.connectors.find(installation.workspace.id, "gong")
+    installation.store.connectors.record_health(
+        paused.id, ConnectorHealth.PAUSED_UNTIL, resume_at=TODAY + timedelta(days=3)
+    )
+    assert headway(*INGEST).code == 1
+
+
+def test_a_check_keeps_the_pause_a_source_asked_for(headway: Headway, installation: Installation) -> None:
+    connector = installation.store.connectors.find(installation.workspace.id, "gong")
+    resume_at = TODAY + timedelta(days=3)
+    installation.store.connectors.record_health(connector.id, ConnectorHealth.PAUSED_UNTIL, resume_at=resume_at)
+    said = headway("connector", "check", "--workspace-id", "acme", "gong")
+    assert said.code == 1
+    assert "asked for a pause" in said.err
+    assert installation.sandbox.requests == ()
+
+
+def test_requests_of_a_check_count_against_the_days_budget(headway: Headway, installation: Installation) -> None:
+    headway("connector", "check", "--workspace-id", "acme", "gong")
+    connector = installation.store.connectors.find(installation.workspace.id, "gong")
+    today = datetime.now(tz=UTC).date()
+    assert installation.store.listings.requests_on(connector.id, today) == len(installation.sandbox.requests)
+
+
+def test_a_new_theme_tells_how_to_file_all_calls_again(headway: Headway, installation: Installation) -> None:
+    headway(*INGEST)
+    oldest = (TODAY - timedelta(days=3)).date()
+    said = headway("theme", "add", "--workspace-id", "acme", "--name", "Weather")
+    assert f"headway ingest --workspace-id acme --since {oldest}" in said.err

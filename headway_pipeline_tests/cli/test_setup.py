@@ -119,6 +119,8 @@ def test_unusable_credentials_are_an_error_that_shows_none_of_them(
         (("ingest", "--workspace-id", "acme", "--since", "2001-01-01"), "the first day of this installation"),
         (("ingest", "--workspace-id", "acme", "--since", "2026-10-02", "--days-back", "3"), "give one of them"),
         (("ingest", "--workspace-id", "acme", "--connector-type", "zoom"), "no source named 'zoom'"),
+        (("messages", "--workspace-id", "acme", "--until", "9999-12-31"), "is out of reach"),
+        (("workspace", "add", "x", "--vendor-domain", ""), "domain is empty"),
     ],
 )
 def test_bad_input_is_one_line_that_says_what_to_do(
@@ -202,3 +204,39 @@ def test_a_disabled_connector_is_listed_only_on_request(headway: Headway, empty_
     assert json.loads(headway("connector", "list", "--workspace-id", "acme", "--format", "json").out) == []
     everything = json.loads(headway("connector", "list", "--workspace-id", "acme", "--all", "--format", "json").out)
     assert everything[0]["is_active"] is False
+
+
+def test_a_dagster_home_that_is_missing_is_one_line(
+    headway: Headway, empty_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(empty_home / "nowhere"))
+    headway("workspace", "add", "Acme")
+    said = headway("ingest", "--workspace-id", "acme")
+    assert said.code == 1
+    assert "DAGSTER_HOME names" in said.err
+
+
+@pytest.mark.parametrize(("written", "words"), [("", "is empty"), ("nonsense \u00ff", "no Fernet key")])
+def test_a_damaged_key_file_is_named(headway: Headway, empty_home: Path, written: str, words: str) -> None:
+    headway("workspace", "add", "Acme")
+    (empty_home / "secret.key").touch(mode=0o600)
+    (empty_home / "secret.key").write_text(written, encoding="latin-1")
+    said = headway(
+        "connector", "add", "--workspace-id", "acme", "--type", "gong", "--credentials", "-", stdin=CREDENTIALS
+    )
+    assert said.code == 1
+    assert words in said.err
+    assert "secret.key" in said.err
+
+
+def test_a_defect_is_a_line_that_quotes_nothing(
+    headway: Headway, empty_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_arguments: object, **_options: object) -> None:
+        raise ZeroDivisionError("private words")
+
+    monkeypatch.setattr("headway_pipeline.store.workspaces.Workspaces.list", broken)
+    said = headway("workspace", "list")
+    assert said.code == 1
+    assert said.err.splitlines()[-1].startswith("error: an unexpected ZeroDivisionError")
+    assert "private words" not in said.err

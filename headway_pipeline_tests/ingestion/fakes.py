@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import ClassVar
 
-from headway_pipeline.analysis.contract import Candidate, Quote, Reading, Relevance
+from headway_pipeline.analysis.contract import Candidate, Matches, Quote, Reading, Relevance
 from headway_pipeline.ingestion.run import Effects, Part, Run, SourceTuning
 from headway_pipeline.model.calls import Call, Segment, Side, Transcript
 from headway_pipeline.model.errors import AnalysisError, Failing
@@ -177,9 +177,9 @@ class FakeAnalyst:
         )
         return Reading((candidate,), Sentiment.NEUTRAL, 0.0)
 
-    def match(self, items: Sequence[ExtractedFeature], themes: Sequence[Theme]) -> Sequence[tuple[ThemeScore, ...]]:
+    def match(self, items: Sequence[ExtractedFeature], themes: Sequence[Theme]) -> Matches:
         self.asked.append("matching")
-        return [(ThemeScore(themes[0].id, 0.9),) for _ in items]
+        return Matches(tuple((ThemeScore(themes[0].id, 0.9),) for _ in items))
 
 
 @dataclass

@@ -231,6 +231,7 @@ def test_a_late_transcript_is_read_once_it_comes(store: Store) -> None:
     at.script.absent["1"] = Absence.NOT_READY
     ingest(at)
     del at.script.absent["1"]
+    at.clock.now += timedelta(hours=2)
     ingest(at)
     assert at.states == {"1": "analysed"}
     assert at.analyst.asked.count("extraction") == 1
@@ -340,11 +341,22 @@ def test_what_the_analyst_invents_is_refused_and_counted_and_the_call_is_analyse
 
 def test_a_record_without_usable_form_is_counted_and_set_aside(store: Store) -> None:
     at = bench(store, call("1"))
-    at.script.bad_records = (BadRecord("2", "no start time", {"id": "2"}), BadRecord(None, "no id"))
+    at.script.bad_records = (BadRecord("2", "no start time", {"id": "2"}), BadRecord(None, "no id", {"x": 1}))
     counted = ingest(at)
     assert counted["bad_records"] == 2
-    assert at.states == {"1": "analysed", "2": "quarantined"}
+    (nameless,) = [name for name in at.states if name.startswith("unidentified-")]
+    assert at.states == {"1": "analysed", "2": "quarantined", nameless: "quarantined"}
     assert at.reasons["2"] == "bad_record: no start time"
+    assert store.audit.unbalanced_listings(at.workspace.id, None) == []
+
+
+def test_the_ledger_balances_when_a_good_call_turns_bad(store: Store) -> None:
+    at = bench(store, call("1"))
+    ingest(at)
+    at.script.calls, at.script.bad_records = [], (BadRecord("1", "no start time", {"id": "1"}),)
+    ingest(at)
+    assert at.states == {"1": "analysed"}
+    assert store.audit.unbalanced_listings(at.workspace.id, None) == []
 
 
 def test_a_connector_that_never_showed_a_call_is_worth_a_look(store: Store) -> None:
@@ -371,3 +383,92 @@ def test_a_run_that_lost_its_lease_stops_and_is_not_taken_for_a_failing_call(sto
         with store.leases.hold(at.workspace.id, "run-1"), pytest.raises(WorkspaceBusyError):
             score_relevance(at.run, at.part(), lease)
     assert at.states == {"1": "transcribed"}
+
+
+def test_a_failure_that_is_over_leaves_no_day_red(store: Store) -> None:
+    at = bench(store, call("1"))
+    ingest(at)
+    at.script.calls = [call("1", content_hash="v2")]
+    at.script.before_hydrate = failing(BadCredentialsError("401", "mend the key", at=AT))
+    ingest(at)
+    (incomplete,) = incomplete_days(at.run, at.part())
+    assert incomplete.day == NOW.date()
+    assert at.states == {"1": "analysed"}
+    at.script.before_hydrate = lambda _number: None
+    ingest(at)
+    assert incomplete_days(at.run, at.part()) == []
+    assert at.reasons == {"1": None}
+
+
+def test_calls_of_a_disabled_connector_do_not_keep_a_day_red(store: Store) -> None:
+    at = bench(store, call("1"))
+    at.script.before_hydrate = failing(BadCredentialsError("401", "mend the key", at=AT))
+    ingest(at)
+    assert len(incomplete_days(at.run, at.part())) == 1
+    store.connectors.disable(store.connectors.list(at.workspace.id)[0].id)
+    assert incomplete_days(at.run, at.part()) == []
+
+
+def test_a_call_the_source_cannot_answer_for_is_set_aside_and_the_others_come(store: Store) -> None:
+    """A batch that fails must not block the older calls behind it for ever."""
+    at = bench(store, *(call(str(n), hour=n) for n in range(9)))
+    kind = at.run.sources["fake"]
+    original = kind.hydrate
+
+    def hydrate(self, refs):  # type: ignore[no-untyped-def]
+        if any(ref.external_id == "7" for ref in refs):
+            raise SourceContractError("odd answer", at=AT)
+        return original(self, refs)
+
+    at.run = at.with_run(sources={"fake": type("Odd", (kind,), {"hydrate": hydrate})})
+    ingest(at)
+    assert Counter(at.states.values()) == {"analysed": 8, "quarantined": 1}
+    assert at.reasons["7"] == "bad_record: odd answer"
+
+
+def test_a_source_that_answers_for_no_call_is_taken_for_changed_not_its_calls(store: Store) -> None:
+    at = bench(store, *(call(str(n), hour=n) for n in range(12)))
+    at.script.before_hydrate = failing(SourceContractError("odd answer", at=AT))
+    ingest(at)
+    assert Counter(at.states.values()) == {"quarantined": 6, "listed": 6}
+    assert health(at) == ConnectorHealth.DRIFTING
+
+
+def test_a_token_that_expires_while_transcripts_come_is_tried_once_more(store: Store) -> None:
+    at = bench(store, call("1"))
+    at.script.before_hydrate = failing(CursorExpiredError("expired", at=AT), 1)
+    ingest(at)
+    assert at.states == {"1": "analysed"}
+
+
+def test_a_transcript_that_was_just_missing_is_not_asked_for_within_the_hour(store: Store) -> None:
+    at = bench(store, call("1"))
+    at.script.absent["1"] = Absence.NOT_READY
+    ingest(at)
+    ingest(at)
+    assert len(at.script.hydrated) == 1
+    at.clock.now += timedelta(hours=1)
+    ingest(at)
+    assert len(at.script.hydrated) == 2
+
+
+def test_a_connector_that_once_showed_calls_does_not_see_nothing_on_a_quiet_day(store: Store) -> None:
+    at = bench(store, call("1"))
+    list_only(at)
+    at.script.before_list = failing(TransientSourceError("reset", at=AT))
+    list_only(at)
+    at.script.before_list, at.script.calls = lambda _number: None, []
+    list_only(at)
+    assert health(at) == ConnectorHealth.OK
+
+
+def test_what_the_log_says_of_a_defect_quotes_nothing(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    at = bench(store, call("1"))
+
+    def broken(transcript):  # type: ignore[no-untyped-def]
+        raise ValueError(transcript.segments[0].text)
+
+    at.analyst.extract = broken  # type: ignore[method-assign]
+    ingest(at)
+    assert "ValueError" in caplog.text
+    assert ASK not in caplog.text

@@ -245,3 +245,19 @@ def test_a_new_call_on_an_old_day_is_found_by_the_next_run_over_it(
     result = run_job()
     assert metadata(result, "raw_calls", key(3))["new"] == 1
     assert installation.states["Check-in 9"] == "analysed"
+
+
+def test_a_database_that_refuses_a_row_puts_none_of_it_into_the_event_log(
+    installation: Installation, instance: dg.DagsterInstance, run_job: RunJob
+) -> None:
+    """The database's own words hold the row; Dagster would keep the whole chain of causes."""
+    with installation.store.database.writing() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER no_more BEFORE INSERT ON transcripts BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
+    result = run_job()
+    assert not result.success
+    written = " ".join(str(entry) for entry in instance.all_logs(result.run_id))
+    assert "refused a statement" in written
+    for private in (CHAT, "Carl", "Check-in"):
+        assert private not in written

@@ -1,12 +1,16 @@
 """Promise two, in the database: no stored quote is anything but the named slice of a customer's segment."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from sqlalchemy.engine import Connection
 
 from headway_pipeline.model.calls import Side
-from headway_pipeline.model.errors import EvidenceRefusedError
+from headway_pipeline.model.errors import EvidenceRefusedError, StoreError
 from headway_pipeline.model.features import Evidence, ExtractedFeature, Sentiment
 from headway_pipeline.store import Lease, Store
 from headway_pipeline.store.tables import evidence, messages, transcripts
@@ -149,3 +153,52 @@ def test_a_quote_of_another_workspaces_call_is_refused(store: Store) -> None:
         connection.execute(evidence.update().values(message_id=foreign))
     with store.database.reading() as connection:
         assert connection.execute(sa.select(sa.func.count()).select_from(messages)).scalar() == 2
+
+
+def test_evidence_cannot_be_moved_to_another_call_than_its_features(store: Store) -> None:
+    at = place(store)
+    with lease(store, at) as held:
+        record(store, held, stored_call(store, held, at.connector.id), item(SPEECH[:20]))
+        (other,) = store.listings.record_page(held, at.connector.id, [call("701")], NOW)
+        store.transcripts.record(held, other.message_id, transcript(), content_hash="v1")
+    with pytest.raises(StoreError), store.database.writing() as connection:
+        connection.execute(evidence.update().values(message_id=other.message_id))
+
+
+def test_a_transcript_cannot_be_replaced_under_its_evidence(store: Store) -> None:
+    """`INSERT OR REPLACE` fires no UPDATE trigger on SQLite."""
+    at = place(store)
+    with lease(store, at) as held:
+        record(store, held, stored_call(store, held, at.connector.id), item(SPEECH[:20]))
+    with store.database.reading() as connection:
+        row = connection.execute(sa.select(transcripts)).mappings().one()
+    replacing = transcripts.insert().prefix_with("OR REPLACE" if store.database.is_sqlite else "")
+    with pytest.raises(StoreError), store.database.writing() as connection:
+        connection.execute(replacing.values(**dict(row) | {"segments": []}))
+    assert store.audit.unverbatim_quotes(at.workspace.id, None) == []
+
+
+def test_words_cannot_change_while_a_quote_of_them_is_being_stored(store: Store, database_url: str) -> None:
+    """The look at the words holds them until the commit: the other writer waits, then finds the evidence."""
+    if store.database.is_sqlite:
+        pytest.skip("SQLite has one writer at a time")
+    at = place(store)
+    with lease(store, at) as held:
+        message_id = stored_call(store, held, at.connector.id)
+        record(store, held, message_id, item(SPEECH[:20]))
+    changing = transcripts.update().values(segments=[])
+    with store.database.writing() as first:
+        row = dict(first.execute(sa.select(evidence)).mappings().one())
+        first.execute(evidence.delete())
+        first.execute(evidence.insert().values(**row))
+        with pytest.raises(StoreError), _impatient(store) as second:
+            second.execute(changing)
+    assert store.audit.unverbatim_quotes(at.workspace.id, None) == []
+
+
+@contextmanager
+def _impatient(store: Store) -> Iterator[Connection]:
+    """A writer that waits for others a fifth of a second."""
+    with store.database.writing() as connection:
+        connection.execute(sa.text("SET LOCAL lock_timeout = '200ms'"))
+        yield connection

@@ -324,3 +324,33 @@ def test_a_transcript_comes_back_as_it_went_in(store: Store) -> None:
     assert store.transcripts.get(at.workspace.id, recorded.message_id) == spoken
     with store.database.reading() as connection:
         assert connection.execute(sa.select(transcripts.c.text_hash)).scalar_one() == spoken.text_hash
+
+
+def test_what_has_ended_keeps_its_own_reason(store: Store) -> None:
+    at = place(store)
+    with lease(store, at) as held:
+        (recorded,) = store.listings.record_page(held, at.connector.id, [call()], NOW)
+        store.transcripts.record(held, recorded.message_id, transcript("Wrong number."), content_hash="v1")
+        store.messages.wait(held, [recorded.message_id], Reason(ReasonCode.LIMIT, "later"))
+    assert store.reading.messages(at.workspace.id)[0]["reason"].startswith("too_short")
+
+
+def test_a_forbidden_call_stays_out_until_it_changes(store: Store) -> None:
+    at = place(store)
+    with lease(store, at) as held:
+        (recorded,) = store.listings.record_page(held, at.connector.id, [call()], NOW)
+        store.messages.move(
+            held, recorded.message_id, MessageState.FORBIDDEN, Reason(ReasonCode.REFUSED, "not for us")
+        )
+        assert store.listings.record_page(held, at.connector.id, [call()], NOW)[0].change == "unchanged"
+        assert store.messages.counts(at.workspace.id) == {"gong": {MessageState.FORBIDDEN: 1}}
+        store.listings.record_page(held, at.connector.id, [call(content_hash="v2")], NOW)
+    assert store.messages.counts(at.workspace.id) == {"gong": {MessageState.LISTED: 1}}
+
+
+def test_a_private_call_stays_under_the_day_it_had(store: Store) -> None:
+    at = place(store)
+    with lease(store, at) as held:
+        store.listings.record_page(held, at.connector.id, [call(is_private=True)], NOW)
+        (recorded,) = store.listings.record_page(held, at.connector.id, [call(is_private=True, hours=48)], NOW)
+    assert recorded.day == DAY

@@ -78,11 +78,21 @@ def test_a_database_that_is_down_is_named_without_its_password() -> None:
     assert "hunter2" not in str(caught.value)
 
 
-@pytest.mark.parametrize("named", ["nonsense", "mysql://u:hunter2@h/d"])
+@pytest.mark.parametrize(
+    "named",
+    [
+        "nonsense",
+        "mysql://u:hunter2@h/d",
+        "postgresql://u:p@hunter2/w:rd@host/db",
+        "postgresql://u:hunter2@host:sekrit/db",
+    ],
+)
 def test_a_url_of_no_supported_database_is_refused_without_being_shown(named: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         read_url(named)
     assert "hunter2" not in str(caught.value)
+    assert "sekrit" not in str(caught.value)
+    assert caught.value.__cause__ is None
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg2", "postgresql+psycopg"])

@@ -141,3 +141,30 @@ def test_processes_that_read_and_then_write_at_once_all_succeed(database_url: st
 def test_the_embedded_database_is_a_file_its_owner_may_use(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be reached or used"):
         open_store(f"sqlite:///{tmp_path / 'missing' / 'x.db'}", sealing=lambda: pytest.fail("no"))
+
+
+def test_the_first_name_of_a_renamed_theme_is_free_again(store: Store) -> None:
+    at = place(store)
+    first = store.themes.add(at.workspace.id, "Exports").theme
+    store.themes.edit(first.id, name="Reports")
+    again = store.themes.add(at.workspace.id, "Exports").theme
+    assert again.id != first.id
+    assert [row.theme.name for row in store.themes.list(at.workspace.id)] == ["Reports", "Exports"]
+
+
+def test_a_theme_cannot_be_renamed_to_nothing(store: Store) -> None:
+    at = place(store)
+    theme = store.themes.add(at.workspace.id, "Exports").theme
+    with pytest.raises(InputError, match="needs a name"):
+        store.themes.edit(theme.id, name=" ")
+
+
+def test_an_empty_vendor_domain_is_refused_for_it_would_make_everybody_the_vendor(store: Store) -> None:
+    with pytest.raises(InputError, match="domain is empty"):
+        store.workspaces.add("Acme", vendor_domains=frozenset({""}))
+
+
+def test_a_number_that_no_column_holds_is_an_error_of_the_store(store: Store) -> None:
+    too_large = sa.text("SELECT CAST(:number AS integer)").bindparams(number=2**80)
+    with pytest.raises(StoreError), store.database.writing() as connection:
+        connection.execute(too_large)

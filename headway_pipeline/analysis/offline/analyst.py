@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from headway_pipeline.analysis.contract import Reading, Relevance
+from headway_pipeline.analysis.contract import Matches, Reading, Relevance
 from headway_pipeline.analysis.offline.reading import read
 from headway_pipeline.analysis.offline.relevance import judge_relevance
 from headway_pipeline.analysis.offline.terms import Speech
@@ -35,10 +35,10 @@ class OfflineAnalyst:
         """See `Analyst.extract`; never raises."""
         return read(transcript)
 
-    def match(self, items: Sequence[ExtractedFeature], themes: Sequence[Theme]) -> list[tuple[ThemeScore, ...]]:
+    def match(self, items: Sequence[ExtractedFeature], themes: Sequence[Theme]) -> Matches:
         """See `Analyst.match`; never raises."""
         weighed = theme_words(themes)
-        return [_match_one(item, weighed) for item in items]
+        return Matches(tuple(_match_one(item, weighed) for item in items))
 
 
 def _match_one(item: ExtractedFeature, weighed: Sequence[ThemeWords]) -> tuple[ThemeScore, ...]:

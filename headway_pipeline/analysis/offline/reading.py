@@ -95,7 +95,8 @@ def _candidates(question: Clause | None, clauses: Sequence[Clause]) -> Iterator[
     for at, (clause, verdict) in enumerate(zip(clauses, verdicts, strict=True)):
         if verdict is None:
             continue
-        following = _until_next_finding(clauses[at + 1 :], verdicts[at + 1 :])
+        soon = slice(at + 1, at + 1 + _REASON_CLAUSES)
+        following = _until_next_finding(clauses[soon], verdicts[soon])
         quote = _long_enough(clauses, at)
         if quote is None:
             continue
@@ -131,7 +132,7 @@ def _long_enough(clauses: Sequence[Clause], at: int) -> str | None:
 
 def _until_next_finding(clauses: Sequence[Clause], verdicts: Sequence[Verdict | None]) -> tuple[Clause, ...]:
     """The clauses that may still be about what was just said; another finding has reasons of its own."""
-    pairs = zip(clauses[:_REASON_CLAUSES], verdicts, strict=False)
+    pairs = zip(clauses, verdicts, strict=True)
     return tuple(clause for clause, _ in takewhile(lambda pair: pair[1] is None, pairs))
 
 

@@ -18,7 +18,7 @@ from headway_pipeline.model.features import Theme
 __all__ = ["judge_relevance"]
 
 #: What is asked for at least, and for each word of a theme, in logarithms of mentions among a thousand words. A theme
-#: of one word wants it once in 4,500; themes of twelve words want each once in 9,000, or one of them 2.7 times in 1,000.
+#: of one word wants it once in 4,500; themes of twelve words want each once in 9,000, or one 2.7 times in 1,000.
 ASKED_AT_LEAST, ASKED_PER_WORD = 0.1, 0.1
 #: A shorter call is measured as if it were this long, for one chance mention would weigh too much.
 SHORT_CALL_WORDS = 1_000

@@ -28,6 +28,13 @@ SQLITE = (
     f"CREATE TRIGGER evidence_is_verbatim_insert BEFORE INSERT ON evidence BEGIN {_SQLITE_REFUSAL} END",
     f"CREATE TRIGGER evidence_is_verbatim_update BEFORE UPDATE ON evidence BEGIN {_SQLITE_REFUSAL} END",
     """
+    CREATE TRIGGER transcript_replaced_under_evidence BEFORE INSERT ON transcripts
+    WHEN EXISTS (SELECT 1 FROM evidence WHERE message_id = NEW.message_id)
+    BEGIN
+      SELECT RAISE(ABORT, 'evidence refused: evidence rests on this transcript, which cannot be replaced under it');
+    END
+    """,
+    """
     CREATE TRIGGER transcript_under_evidence BEFORE UPDATE OF segments, message_id, workspace_id ON transcripts
     WHEN OLD.segments IS NOT NEW.segments
       AND EXISTS (SELECT 1 FROM evidence WHERE message_id = OLD.message_id)
@@ -44,7 +51,9 @@ POSTGRESQL = (
       segment jsonb;
     BEGIN
       SELECT segments -> NEW.segment_index INTO segment
-      FROM transcripts WHERE message_id = NEW.message_id AND workspace_id = NEW.workspace_id;
+      FROM transcripts WHERE message_id = NEW.message_id AND workspace_id = NEW.workspace_id
+      -- Nobody changes the words between this look and the commit.
+      FOR SHARE;
       IF segment IS NULL THEN
         RAISE EXCEPTION 'evidence refused: there is no such segment';
       END IF;

@@ -19,10 +19,10 @@ __all__ = ["decisions", "evidence", "extracted_features", "features", "relevance
 
 
 def of_extracted_feature() -> sa.ForeignKeyConstraint:
-    """The parent is an extracted feature of the same workspace, and goes with its children."""
+    """The parent is an extracted feature of the same workspace and the same call, and takes its children with it."""
     return sa.ForeignKeyConstraint(
-        ["workspace_id", "extracted_feature_id"],
-        ["extracted_features.workspace_id", "extracted_features.id"],
+        ["workspace_id", "message_id", "extracted_feature_id"],
+        ["extracted_features.workspace_id", "extracted_features.message_id", "extracted_features.id"],
         ondelete="CASCADE",
     )
 
@@ -34,8 +34,8 @@ themes = sa.Table(
     workspace_id(),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("description", sa.Text),
-    sa.Column("color", sa.String(32)),
-    sa.Column("icon", sa.String(64)),
+    sa.Column("color", sa.Text),
+    sa.Column("icon", sa.Text),
     sa.Column("sort_order", sa.Integer, nullable=False, server_default="0"),
     sa.Column("is_default", sa.Boolean, nullable=False, server_default=sa.false()),
     created_at(),
@@ -85,7 +85,7 @@ extracted_features = sa.Table(
     sa.Column("analyst_version", sa.Text, nullable=False),
     sa.Column("text_hash", sa.String(64), nullable=False),
     created_at(),
-    sa.UniqueConstraint("workspace_id", "id"),
+    sa.UniqueConstraint("workspace_id", "message_id", "id"),
     of_message(),
     one_of("type", FeatureType),
     one_of("urgency", Urgency),

@@ -188,8 +188,8 @@ def _create_tables() -> None:
         sa.Column("workspace_id", columns.DashedUuid(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("description", sa.Text(), nullable=True),
-        sa.Column("color", sa.String(length=32), nullable=True),
-        sa.Column("icon", sa.String(length=64), nullable=True),
+        sa.Column("color", sa.Text(), nullable=True),
+        sa.Column("icon", sa.Text(), nullable=True),
         sa.Column("sort_order", sa.Integer(), server_default="0", nullable=False),
         sa.Column("is_default", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("created_at", columns.UtcDateTime(), server_default=sa.func.now(), nullable=False),
@@ -295,7 +295,9 @@ def _create_tables() -> None:
         ),
         sa.ForeignKeyConstraint(["workspace_id"], ["workspaces.id"], name=op.f("fk_extracted_features_workspace_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_extracted_features")),
-        sa.UniqueConstraint("workspace_id", "id", name=op.f("uq_extracted_features_workspace_id_id")),
+        sa.UniqueConstraint(
+            "workspace_id", "message_id", "id", name=op.f("uq_extracted_features_workspace_id_message_id_id")
+        ),
     )
     op.create_index(
         op.f("ix_extracted_features_workspace_id_message_id"),
@@ -495,9 +497,9 @@ def _create_tables() -> None:
             "segment_index >= 0 AND char_start >= 0 AND char_end > char_start", name=op.f("ck_evidence_span")
         ),
         sa.ForeignKeyConstraint(
-            ["workspace_id", "extracted_feature_id"],
-            ["extracted_features.workspace_id", "extracted_features.id"],
-            name=op.f("fk_evidence_workspace_id_extracted_feature_id"),
+            ["workspace_id", "message_id", "extracted_feature_id"],
+            ["extracted_features.workspace_id", "extracted_features.message_id", "extracted_features.id"],
+            name=op.f("fk_evidence_workspace_id_message_id_extracted_feature_id"),
             ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
@@ -539,9 +541,9 @@ def _create_tables() -> None:
         sa.CheckConstraint("sentiment_score BETWEEN -1 AND 1", name=op.f("ck_features_sentiment_score")),
         sa.CheckConstraint("theme_score BETWEEN 0 AND 1", name=op.f("ck_features_theme_score")),
         sa.ForeignKeyConstraint(
-            ["workspace_id", "extracted_feature_id"],
-            ["extracted_features.workspace_id", "extracted_features.id"],
-            name=op.f("fk_features_workspace_id_extracted_feature_id"),
+            ["workspace_id", "message_id", "extracted_feature_id"],
+            ["extracted_features.workspace_id", "extracted_features.message_id", "extracted_features.id"],
+            name=op.f("fk_features_workspace_id_message_id_extracted_feature_id"),
             ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
