@@ -113,7 +113,8 @@ def _pages(session: Session, window: TimeWindow) -> Iterator[Page]:
     while True:
         page = session.ask(lambda: session.source.list(window, token))  # noqa: B023  # asked at once, not later
         ids = {call.external_id for call in page.calls}
-        if token is not None and ids and ids <= known:
+        # A last page may repeat a call that moved to it while the walk went on; it ends the walk all the same.
+        if page.next_token is not None and token is not None and ids and ids <= known:
             raise _endless(session, "a page holds only calls of earlier pages")
         known |= ids
         yield page
@@ -154,9 +155,10 @@ def _record_page(
         day = min(days)
         report.count(day, source, "bad_records")
         if bad.external_id is not None:
-            run.store.listings.record_bad_record(
+            kept_on = run.store.listings.record_bad_record(
                 lease, connector.id, source, bad.external_id, day, bad.problem, bad.raw, now
             )
+            walked.ids_by_day.setdefault(kept_on, set()).add(bad.external_id)
 
 
 def _record_listings(

@@ -145,8 +145,12 @@ class Listings:
         problem: str,
         raw: Mapping[str, Any],
         listed_at: datetime,
-    ) -> None:
-        """A record that has an id but no usable form: in quarantine until the source lists it in a better one."""
+    ) -> date:
+        """A record that has an id but no usable form: in quarantine until the source lists it in a better one.
+
+        Returns:
+            The day it stands on in the ledger: `day`, or that of an earlier listing.
+        """
         key = derived_id("message", str(lease.workspace_id), source, external_id)
         with self._ledger.writing(lease) as connection:
             statement = insert_into(self._ledger.database, messages).values(
@@ -164,6 +168,9 @@ class Listings:
             )
             connection.execute(statement.on_conflict_do_nothing())
             self._sight(connection, lease, connector_id, [key], listed_at)
+            found = connection.execute(sa.select(messages.c.occurred_at).where(messages.c.id == key)).scalar_one()
+            kept_on: date = found.date()
+            return kept_on
 
     def record(
         self,
