@@ -349,8 +349,9 @@ def _oldest(records: Sequence[Mapping[str, Any]]) -> datetime | None:
     """When the last meeting of a page was created; None where the page does not go from new to old."""
     times = [utc_time(record.get("created_at")) for record in records]
     known = [time for time in times if time is not None]
-    is_sorted = len(known) == len(times) > 0 and all(later >= earlier for later, earlier in pairwise(known))
-    return known[-1] if is_sorted else None
+    is_sorted = len(known) == len(times) and all(later >= earlier for later, earlier in pairwise(known))
+    # A single time says nothing of the order.
+    return known[-1] if is_sorted and len(set(known)) > 1 else None
 
 
 def _creation(ref: CallRef) -> tuple[datetime, datetime]:
