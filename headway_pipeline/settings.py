@@ -8,7 +8,7 @@ from pathlib import Path
 
 from headway_pipeline.model.errors import ConfigurationError
 
-__all__ = ["ENVIRONMENT_VARIABLES", "Settings", "current_settings", "find_home", "load_settings"]
+__all__ = ["ENVIRONMENT_VARIABLES", "Settings", "current_settings", "find_home", "ignored_variables", "load_settings"]
 
 #: Every variable the project reads, with what it is for; the documentation is tested against this.
 ENVIRONMENT_VARIABLES: Mapping[str, str] = {
@@ -19,6 +19,13 @@ ENVIRONMENT_VARIABLES: Mapping[str, str] = {
     "HEADWAY_ALLOWED_HOSTS": "API hosts beside the vendors' own, comma-separated",
     "GONG_ACCESS_KEY": "Gong access key for a connector made with `--credentials env`",
     "GONG_SECRET_KEY": "Gong secret key for a connector made with `--credentials env`",
+    "FATHOM_API_TOKEN": "Fathom API key for a connector made with `--credentials env`",
+    "FATHOM_PROJECT_ID": "accepted and ignored, with a warning: Fathom has no projects",
+}
+
+#: Variables that do nothing, with the reason people are told.
+IGNORED_VARIABLES: Mapping[str, str] = {
+    "FATHOM_PROJECT_ID": "Fathom has no projects: an API key sees what its user sees",
 }
 
 HOME_FOLDER = ".headway"
@@ -112,6 +119,11 @@ def load_settings(environment: Mapping[str, str], working_folder: Path) -> Setti
         allowed_hosts=_hosts(environment.get("HEADWAY_ALLOWED_HOSTS", "")),
         environment=dict(environment),
     )
+
+
+def ignored_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that are set but do nothing, with the reason."""
+    return {name: reason for name, reason in IGNORED_VARIABLES.items() if environment.get(name)}
 
 
 def current_settings() -> Settings:

@@ -11,6 +11,7 @@ from headway_pipeline.sandbox.server import Sandbox
 from headway_pipeline.sandbox.world import Company, SandboxCall, Speaker, Utterance, World
 from headway_pipeline.sources.contract import CallRef, Connection, Page
 from headway_pipeline.sources.discovery import connect
+from headway_pipeline.sources.fathom import FathomSource
 from headway_pipeline.sources.gong import GongSource
 from headway_pipeline.sources.rest import Answer, CostClass
 
@@ -18,6 +19,7 @@ NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 WINDOW = TimeWindow(NOW - timedelta(days=7), NOW)
 ACCESS_KEY = "larkspur-access-key"
 SECRET_KEY = "larkspur-secret-key"
+API_TOKEN = "larkspur-api-token"
 
 VENDOR = Speaker("v", "Ines Okafor", Side.VENDOR, "ines@larkspur.example", "Customer Success Manager")
 CUSTOMER = Speaker("c", "Tomas Lindqvist", Side.CUSTOMER, "tomas@brackwater.example", "Head of Operations")
@@ -37,18 +39,23 @@ def call(
     title: str = "Rollout review",
     account: str | None = "Brackwater Freight",
     language: str = "en",
+    source: str = "gong",
 ) -> SandboxCall:
     """A call; each of `said` (speaker id, text) takes ten seconds, and two pass before the next."""
     utterances = tuple(
         Utterance(speaker_id, 12.0 * number, 12.0 * number + 10, text)
         for number, (speaker_id, text) in enumerate(said)
     )
-    return SandboxCall(call_id, title, started_at, speakers, utterances, language, account)
+    return SandboxCall(call_id, title, started_at, speakers, utterances, language, account, source)
 
 
-def many_calls(count: int) -> tuple[SandboxCall, ...]:
-    """Calls within `WINDOW`, a minute apart."""
-    return tuple(call(f"call-{number}", started_at=NOW - timedelta(minutes=number + 1)) for number in range(count))
+def many_calls(count: int, *, source: str = "gong") -> tuple[SandboxCall, ...]:
+    """Calls within `WINDOW`, a minute apart; they are over by `NOW`."""
+    first = timedelta(minutes=1 if source == "gong" else 10)
+    return tuple(
+        call(f"call-{number}", started_at=NOW - first - timedelta(minutes=number), source=source)
+        for number in range(count)
+    )
 
 
 def company(*calls: SandboxCall, name: str = "Larkspur", keys: tuple[str, str] = (ACCESS_KEY, SECRET_KEY)) -> Company:
@@ -120,6 +127,20 @@ def gong_of(
     connection = Connection(sandbox.base_url, credentials, vendor_domains)
     source = connect(GongSource, connection, gate=gate or OpenGate(), timeout_s=timeout_s)
     assert isinstance(source, GongSource)
+    return source
+
+
+def fathom_of(
+    sandbox: Sandbox,
+    *,
+    api_token: str = API_TOKEN,
+    vendor_domains: frozenset[str] = frozenset(),
+    gate: OpenGate | None = None,
+) -> FathomSource:
+    """The Fathom source, connected to a sandbox."""
+    connection = Connection(sandbox.fathom_url, Credentials({"api_token": api_token}), vendor_domains)
+    source = connect(FathomSource, connection, gate=gate or OpenGate(), timeout_s=5.0)
+    assert isinstance(source, FathomSource)
     return source
 
 

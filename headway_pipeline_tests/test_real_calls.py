@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from headway_pipeline.model.workspaces import Credentials
 from headway_pipeline.orchestration.launch import IngestOutcome, IngestRequest, ingest
 from headway_pipeline.sandbox.server import Sandbox
-from headway_pipeline.sandbox.worlds import ACCESS_KEY, SECRET_KEY, world_from_file
+from headway_pipeline.sandbox.worlds import ACCESS_KEY, API_TOKEN, SECRET_KEY, world_from_file
 from headway_pipeline.settings import current_settings
 from headway_pipeline.store import Store
 from headway_pipeline.store.configured import open_configured_store
@@ -36,7 +36,7 @@ TABLES = ("messages", "transcripts", "relevance_scores", "extracted_features", "
 
 @pytest.fixture
 def real_store(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Store, Sandbox]]:
-    """A workspace connected to a sandbox that serves the real calls."""
+    """A workspace connected to a sandbox that serves the real calls, half in Gong and half in Fathom."""
     monkeypatch.setenv("HEADWAY_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("HEADWAY_SECRET_KEY", "dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk=")
@@ -46,6 +46,8 @@ def real_store(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         workspace = store.workspaces.add("Real")
         credentials = Credentials({"access_key": ACCESS_KEY, "secret_key": SECRET_KEY})
         store.connectors.add(workspace.id, "gong", base_url=sandbox.base_url, credentials=credentials)
+        token = Credentials({"api_token": API_TOKEN})
+        store.connectors.add(workspace.id, "fathom", base_url=sandbox.fathom_url, credentials=token)
         for name, description in THEMES.items():
             store.themes.add(workspace.id, name, description=description)
         yield store, sandbox
@@ -73,6 +75,7 @@ def test_every_real_call_ends_explained_with_verbatim_quotes_and_a_second_run_ch
     workspace = store.workspaces.find("real")
     messages = store.reading.messages(workspace.id)
     assert len(messages) == count
+    assert Counter(message["source"] for message in messages) == {"gong": (count + 1) // 2, "fathom": count // 2}
     states = Counter(message["state"] for message in messages)
     assert set(states) <= {"analysed", "not_relevant", "too_short"}
     assert all(message["reason"] for message in messages if message["state"] != "analysed")
@@ -88,9 +91,10 @@ def test_every_real_call_ends_explained_with_verbatim_quotes_and_a_second_run_ch
     again = run_all()
     assert again.has_succeeded
     assert rows(store) == before
-    assert {request.path for request in sandbox.requests} == {"/v2/calls/extensive"}
-    assert "analysed" not in again.counts["gong"]
-    assert "transcribed" not in again.counts["gong"]
+    assert {request.path for request in sandbox.requests} == {"/v2/calls/extensive", "/external/v1/meetings"}
+    for source in ("gong", "fathom"):
+        assert "analysed" not in again.counts[source]
+        assert "transcribed" not in again.counts[source]
 
 
 def spoken_texts() -> list[str]:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +16,9 @@ from headway_pipeline.cli.context import (
 from headway_pipeline.cli.output import Column, format_option, say, show, show_made
 from headway_pipeline.model.errors import HeadwayError, InputError
 
+if TYPE_CHECKING:
+    from headway_pipeline.sources.contract import Source
+
 __all__ = ["command"]
 
 
@@ -26,7 +29,7 @@ def command() -> None:
 
 @command.command()
 @workspace_option
-@click.option("--type", "connector_type", required=True, metavar="SOURCE", help="Name of the source, e.g. gong.")
+@click.option("--type", "connector_type", required=True, metavar="SOURCE", help="Name of the source: gong or fathom.")
 @click.option("--name", help="Name of the connector; the source's name when left out.")
 @click.option("--base-url", help="API address, where it is not the source's default (Gong shows yours under API).")
 @click.option(
@@ -56,7 +59,7 @@ def add(
     address = None
     if base_url:
         address = clean_base_url(source, base_url, allowed_hosts=settings.allowed_hosts, allow_loopback=True)
-    credentials = None if credentials_from == "env" else read_credentials(source, _from_standard_input())
+    credentials = None if credentials_from == "env" else read_credentials(source, _from_standard_input(source))
     with opened() as store:
         workspace = store.workspaces.find(workspace_ref)
         connector = store.connectors.add(
@@ -72,7 +75,8 @@ def add(
     say(f"try it with `headway connector check --workspace-id {workspace.slug} {connector.name}`")
 
 
-def _from_standard_input() -> dict[str, Any]:
+def _from_standard_input(source: "type[Source]") -> dict[str, Any]:
+    example = json.dumps({field.name: "..." for field in source.credential_fields})
     if sys.stdin.isatty():
         say("write the credentials as one JSON object, then end with Ctrl-D:")
     try:
@@ -81,10 +85,10 @@ def _from_standard_input() -> dict[str, Any]:
         # The text itself must not be shown: it holds secrets.
         raise InputError(
             f"the credentials on standard input are no JSON (line {error.lineno}, column {error.colno})",
-            'write one object, e.g. {"access_key": "...", "secret_key": "..."}',
+            f"write one object: {example}",
         ) from None
     if not isinstance(given, dict):
-        raise InputError("the credentials on standard input are no JSON object", 'write {"access_key": "...", ...}')
+        raise InputError("the credentials on standard input are no JSON object", f"write {example}")
     return given
 
 

@@ -16,6 +16,7 @@ from headway_pipeline.model.errors import UnknownThingError
 from headway_pipeline.model.workspaces import Credentials, Workspace
 
 if TYPE_CHECKING:
+    from headway_pipeline.sandbox.server import Sandbox
     from headway_pipeline.sandbox.world import Company
     from headway_pipeline.store import Store
 
@@ -24,7 +25,6 @@ __all__ = ["command"]
 SANDBOX_PORT = 8950
 DAYS = 30
 SHOWN_PER_THEME = 2
-CONNECTOR = "gong"
 
 
 @click.command(name="demo")
@@ -41,10 +41,10 @@ def command(verbose: bool) -> int:
     world = demo_world(today)
     exit_code = 0
     with Sandbox(world, port=_free_port(SANDBOX_PORT)) as sandbox:
-        say(f"a local Gong answers at {sandbox.base_url}")
+        say(f"a local Gong answers at {sandbox.base_url}, a local Fathom at {sandbox.fathom_url}")
         for company in world.companies:
             with opened() as store:
-                workspace = _workspace(store, company, sandbox.base_url)
+                workspace = _workspace(store, company, sandbox)
             last = today.date()
             report = ingest_workspace(workspace, last - timedelta(days=DAYS), last, verbose=verbose)
             report.show("text")
@@ -60,17 +60,14 @@ def _slug(company: "Company") -> str:
     return f"demo-{company.name.lower().replace(' ', '-')}"
 
 
-def _workspace(store: "Store", company: "Company", base_url: str) -> Workspace:
-    """The company's workspace with its connector and themes; what stands is kept."""
+def _workspace(store: "Store", company: "Company", sandbox: "Sandbox") -> Workspace:
+    """The company's workspace with its connectors and themes; what stands is kept."""
     from headway_pipeline.sandbox.expansion import demo_themes
 
     workspace = _ensure_workspace(store, company)
-    credentials = Credentials({"access_key": company.access_key, "secret_key": company.secret_key})
-    standing = {found.name: found for found in store.connectors.list(workspace.id, active_only=False)}
-    if CONNECTOR in standing:
-        store.connectors.readdress(standing[CONNECTOR].id, base_url=base_url, credentials=credentials)
-    else:
-        store.connectors.add(workspace.id, CONNECTOR, base_url=base_url, credentials=credentials)
+    gong_keys = Credentials({"access_key": company.access_key, "secret_key": company.secret_key})
+    _connect(store, workspace, "gong", sandbox.base_url, gong_keys)
+    _connect(store, workspace, "fathom", sandbox.fathom_url, Credentials({"api_token": company.api_token}))
     known = {row.theme.name for row in store.themes.list(workspace.id, include_archived=True)}
     for name, description, color, icon in demo_themes()[company.name]:
         if name not in known:
@@ -84,6 +81,16 @@ def _ensure_workspace(store: "Store", company: "Company") -> Workspace:
     except UnknownThingError:
         domains = frozenset({company.email_domain})
         return store.workspaces.add(company.name, slug=_slug(company), vendor_domains=domains)
+
+
+def _connect(store: "Store", workspace: Workspace, source: str, base_url: str, credentials: Credentials) -> None:
+    """The connector of the source's name, made or given its present address."""
+    try:
+        connector = store.connectors.find(workspace.id, source)
+    except UnknownThingError:
+        store.connectors.add(workspace.id, source, name=source, base_url=base_url, credentials=credentials)
+    else:
+        store.connectors.readdress(connector.id, base_url=base_url, credentials=credentials)
 
 
 def _free_port(wanted: int) -> int:

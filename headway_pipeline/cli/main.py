@@ -4,6 +4,7 @@ Exit codes: 0 complete, 1 something failed, 2 wrong usage, 75 a source is paused
 """
 
 import importlib
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ import click
 
 from headway_pipeline import __version__
 from headway_pipeline.model.errors import HeadwayError
+from headway_pipeline.settings import ignored_variables
 
 __all__ = ["COMMANDS", "headway", "run"]
 
@@ -28,7 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "inbox": ("headway_pipeline.cli.inbox", "List what was extracted but fits no theme."),
     "status": ("headway_pipeline.cli.status", "Show the ledger, the connectors' health and the lag."),
     "doctor": ("headway_pipeline.cli.doctor", "Check this installation and say what to mend."),
-    "sandbox": ("headway_pipeline.cli.sandbox", "Serve a local Gong with made-up or given calls."),
+    "sandbox": ("headway_pipeline.cli.sandbox", "Serve a local Gong and Fathom with made-up or given calls."),
     "db": ("headway_pipeline.cli.db", "Bring the database's tables up to date."),
 }
 
@@ -57,6 +59,8 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="headway")
 def headway() -> None:
     """Turn customer calls into feature requests, bug reports and pain points, each resting on a quote."""
+    for name, reason in ignored_variables(os.environ).items():
+        click.echo(f"warning: {name} is ignored ({reason})", err=True)
 
 
 def run(arguments: Sequence[str] | None = None) -> None:

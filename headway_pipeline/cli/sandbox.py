@@ -1,4 +1,4 @@
-"""`headway sandbox`: a local Gong over real HTTP, with made-up calls or a file of them."""
+"""`headway sandbox`: a local Gong and a local Fathom over real HTTP, with made-up calls or a file of them."""
 
 import time
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ __all__ = ["command"]
 @click.option("--rebase-dates", is_flag=True, help="Move all calls of the file into the last 30 days.")
 @verbose_option
 def command(port: int, calls_file: Path | None, rebase_dates: bool, verbose: bool) -> None:  # noqa: ARG001
-    """Serve a local Gong on the loopback address until Ctrl-C."""
+    """Serve a local Gong and a local Fathom on the loopback address until Ctrl-C."""
     from headway_pipeline.sandbox.server import Sandbox
     from headway_pipeline.sandbox.worlds import demo_world, world_from_file
 
@@ -34,10 +34,13 @@ def command(port: int, calls_file: Path | None, rebase_dates: bool, verbose: boo
     world = demo_world(today) if calls_file is None else world_from_file(calls_file, today, rebase_dates=rebase_dates)
     with Sandbox(world, port=port) as sandbox:
         for company in world.companies:
-            say(f"{company.name}: {len(company.calls)} calls")
-            say(f"  access key {company.access_key}")
-            say(f"  secret key {company.secret_key}")
+            in_gong, in_fathom = len(company.calls_in("gong")), len(company.calls_in("fathom"))
+            say(f"{company.name}: {in_gong} calls in Gong, {in_fathom} in Fathom")
+            say(f"  Gong's access key {company.access_key}")
+            say(f"  Gong's secret key {company.secret_key}")
+            say(f"  Fathom's API key  {company.api_token}")
         say(f"Gong answers at {sandbox.base_url} (connector add --type gong --base-url {sandbox.base_url})")
+        say(f"Fathom answers at {sandbox.fathom_url} (connector add --type fathom --base-url {sandbox.fathom_url})")
         say("Ctrl-C stops it")
         while True:
             time.sleep(3600)

@@ -114,7 +114,8 @@ def _pages(session: Session, window: TimeWindow) -> Iterator[Page]:
     while True:
         page = session.ask(lambda: session.source.list(window, token))  # noqa: B023  # asked at once, not later
         ids = {call.external_id for call in page.calls}
-        if token is not None and ids and ids <= known:
+        # A last page may repeat a call that moved to it while the walk went on; it ends the walk all the same.
+        if page.next_token is not None and token is not None and ids and ids <= known:
             raise _endless(session, "a page holds only calls of earlier pages")
         known |= ids
         yield page

@@ -1,4 +1,5 @@
-"""A local Gong over real HTTP, for demos and tests: the pipeline meets it as it meets the vendor's API.
+"""A local Gong and a local Fathom over real HTTP, for demos and tests.
 
-It knows nothing of the pipeline but `model/`, and the pipeline knows nothing of it.
+The pipeline meets them as it meets the vendors' APIs. They know nothing of it but `model/`, and it knows
+nothing of them.
 """

@@ -3,14 +3,16 @@
 import base64
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from html import escape
 
-from headway_pipeline.sandbox.exchange import Reply, html_reply
+from headway_pipeline.sandbox.addresses import company_slug, long_id
+from headway_pipeline.sandbox.exchange import Reply, Request, html_reply, no_page
 from headway_pipeline.sandbox.gong_shapes import Sentence, sentences_of
-from headway_pipeline.sandbox.world import Company, SandboxCall, Utterance
+from headway_pipeline.sandbox.world import Company, SandboxCall, Utterance, World
 
-__all__ = ["call_page"]
+__all__ = ["call_page", "find_call_page"]
 
 STYLE = """
 body { font: 16px/1.55 system-ui, sans-serif; color: #1d2433; background: #f6f7f9; margin: 0; }
@@ -22,6 +24,8 @@ time { color: #8a92a6; font-variant-numeric: tabular-nums; } .who { font-weight:
 #moment { background: #ffd84d; }
 """
 SCRIPT = "document.getElementById('moment')?.scrollIntoView({block: 'center'})"
+#: A link to a moment alone marks this much of the call.
+SHARED_S = 30
 #: Calls hold untrusted text: nothing runs on the page but the line above, and nothing is loaded.
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; "
@@ -42,15 +46,28 @@ class _Stretch:
         return self.start_s <= begins_s < self.end_s or begins_s < self.start_s < sentence.end_ms // 1000
 
 
-def call_page(company: Company, call: SandboxCall, highlights: str) -> Reply:
+def find_call_page(world: World, request: Request) -> Reply:
+    """The page a request names by `id`, and by `company` where two have such a call; else a 404."""
+    wanted, slug = request.query.get("id", ""), request.query.get("company")
+    for company in world.companies:
+        if slug in (None, company_slug(company)):
+            for call in company.calls:
+                if long_id(call.id) == wanted:
+                    query = request.query
+                    return call_page(company, call, query.get("highlights", ""), query.get("timestamp", ""))
+    return no_page()
+
+
+def call_page(company: Company, call: SandboxCall, highlights: str, timestamp: str = "") -> Reply:
     """The transcript as a web page.
 
     Args:
         company: whose call it is.
         call: what to show.
         highlights: as in Gong's share links, JSON `[{"from": s, "to": s, ...}]`; anything else marks nothing.
+        timestamp: as in Fathom's links, whole seconds; anything else marks nothing.
     """
-    stretch = _stretch_of(highlights)
+    stretch = _stretch_of(highlights) or _stretch_from(timestamp)
     turns = "\n".join(_turn(call, utterance, stretch) for utterance in call.utterances)
     turns = turns.replace("<mark>", '<mark id="moment">', 1)
     title = escape(call.title)
@@ -74,6 +91,13 @@ def _stretch_of(highlights: str) -> _Stretch | None:
     except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
         # People edit addresses; the transcript is worth showing all the same.
         return None
+
+
+def _stretch_from(timestamp: str) -> _Stretch | None:
+    """The half minute that begins at a second."""
+    if not re.fullmatch(r"[0-9]{1,9}", timestamp):
+        return None
+    return _Stretch(int(timestamp), int(timestamp) + SHARED_S)
 
 
 def _turn(call: SandboxCall, utterance: Utterance, stretch: _Stretch | None) -> str:

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-__all__ = ["Fault", "Logged", "Reply", "Request", "html_reply", "json_reply"]
+__all__ = ["Fault", "Logged", "Reply", "Request", "html_reply", "json_reply", "no_page"]
+
+NO_PAGE = "<!doctype html><html><head><title>Not found</title></head><body><h1>404 Not found</h1></body></html>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +83,8 @@ def html_reply(status: int, page: str, headers: Mapping[str, str] | None = None)
     """A web page."""
     body = page.encode("utf-8", "replace")
     return Reply(status, body, {"Content-Type": "text/html;charset=utf-8", **(headers or {})})
+
+
+def no_page() -> Reply:
+    """The answer to an address that is none: a web page, whatever was asked for."""
+    return html_reply(404, NO_PAGE)

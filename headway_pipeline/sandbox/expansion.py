@@ -21,7 +21,7 @@ from headway_pipeline.sandbox.scripts import (
     parse_calls,
     parse_company,
 )
-from headway_pipeline.sandbox.world import Company, SandboxCall, Utterance
+from headway_pipeline.sandbox.world import Company, SandboxCall, Utterance, in_turn
 
 __all__ = ["DemoTheme", "PlantedTruth", "demo_companies", "demo_themes", "planted_truth"]
 
@@ -63,7 +63,8 @@ class _Recording:
 def demo_companies(now: datetime) -> tuple[Company, ...]:
     """The companies with their calls, all within the 30 days before `now` and none ending after it.
 
-    Two moments of one UTC day give the same world, so that a second run of the demo finds its calls unchanged.
+    A company's first call is in Gong, its second in Fathom, and so on in turn. Two moments of one UTC day give the
+    same world, so that a second run of the demo finds its calls unchanged.
 
     Raises:
         InputError: `now` has no time zone.
@@ -77,7 +78,7 @@ def demo_companies(now: datetime) -> tuple[Company, ...]:
             access_key=company.access_key,
             secret_key=company.secret_key,
             email_domain=company.email_domain,
-            calls=tuple(_call(recording, today) for recording in recordings),
+            calls=in_turn([_call(recording, today) for recording in recordings]),
         )
         for company, recordings in _recordings()
     )

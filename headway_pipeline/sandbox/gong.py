@@ -8,21 +8,18 @@ import base64
 import binascii
 import hmac
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
 from headway_pipeline.model.windows import TimeWindow
-from headway_pipeline.sandbox.call_page import call_page
+from headway_pipeline.sandbox.addresses import long_id
 from headway_pipeline.sandbox.cursors import LIFETIME, Cursor, CursorError, read_cursor, sign_cursor
-from headway_pipeline.sandbox.exchange import Reply, Request, html_reply, json_reply
+from headway_pipeline.sandbox.exchange import Reply, Request, json_reply, no_page
 from headway_pipeline.sandbox.gong_shapes import (
     call_data,
-    company_slug,
-    gong_id,
     metadata,
-    scheduled_at,
     transcript_of,
     users_of,
     workspace_id,
@@ -33,7 +30,6 @@ __all__ = ["GongApi"]
 
 PAGE_SIZE = 100
 NO_CALLS = "No calls found corresponding to the provided filters"
-NO_PAGE = "<!doctype html><html><head><title>Not found</title></head><body><h1>404 Not found</h1></body></html>"
 
 
 class _RefusedError(Exception):
@@ -59,21 +55,19 @@ class GongApi:
         self._clock = clock
         self._base_url = base_url
         self._calls = {
-            company.access_key: sorted(company.calls, key=lambda call: (call.started_at, call.id))
+            company.access_key: sorted(company.calls_in("gong"), key=lambda call: (call.started_at, call.id))
             for company in world.companies
         }
         self._request_ids = (f"sandbox{number:012x}" for number in itertools.count(1))
 
     def answer(self, request: Request) -> Reply:
         """The reply to one request."""
-        if request.method == "GET" and request.path == "/call":
-            return self._page_of_call(request)
         try:
             company = self._company_of(request)
             value = self._value(company, request)
         except _RefusedError as refused:
             return self._json(refused.status, {"errors": list(refused.errors)})
-        return html_reply(404, NO_PAGE) if value is None else self._json(HTTPStatus.OK, value)
+        return no_page() if value is None else self._json(HTTPStatus.OK, value)
 
     def _json(self, status: HTTPStatus, value: Mapping[str, Any]) -> Reply:
         return json_reply(status, {"requestId": next(self._request_ids), **value})
@@ -127,13 +121,15 @@ class GongApi:
             if name not in query:
                 raise _RefusedError(HTTPStatus.BAD_REQUEST, f"{name}: must not be null")
         # Unlike the extensive listing, this one goes by the time a conference was scheduled for.
-        page = self._page("calls", self._filtered(company, query, scheduled_at), query.get("cursor"))
+        page = self._page(
+            "calls", self._filtered(company, query, lambda call: call.scheduled_at), query.get("cursor")
+        )
         page["calls"] = [metadata(company, call, self._base_url) for call in page["calls"]]
         return page
 
     def _call(self, company: Company, call_id: str) -> SandboxCall:
         for call in self._calls[company.access_key]:
-            if gong_id(call.id) == call_id:
+            if long_id(call.id) == call_id:
                 return call
         raise _RefusedError(HTTPStatus.NOT_FOUND, f"Call ID {call_id} was not found")
 
@@ -149,7 +145,7 @@ class GongApi:
             for call in self._calls[company.access_key]
             if is_workspace
             and window.start <= time_of(call) < window.end
-            and (ids is None or gong_id(call.id) in ids)
+            and (ids is None or long_id(call.id) in ids)
         ]
         if not found:
             raise _RefusedError(HTTPStatus.NOT_FOUND, NO_CALLS)
@@ -177,20 +173,6 @@ class GongApi:
             following = Cursor(cursor.page_number + 1, PAGE_SIZE, len(rows), cursor.expires_at)
             records["cursor"] = sign_cursor(following)
         return {"records": records, name: shown}
-
-    def _page_of_call(self, request: Request) -> Reply:
-        named = next(self._calls_named(request.query.get("id", ""), request.query.get("company")), None)
-        if named is None:
-            return html_reply(404, NO_PAGE)
-        return call_page(*named, request.query.get("highlights", ""))
-
-    def _calls_named(self, call_id: str, slug: str | None) -> Iterator[tuple[Company, SandboxCall]]:
-        """Calls of that id, with their companies: two may each have one."""
-        for company in self._world.companies:
-            if slug in (None, company_slug(company)):
-                for call in company.calls:
-                    if gong_id(call.id) == call_id:
-                        yield company, call
 
 
 def _basic_pair(header: str) -> str:

@@ -1,23 +1,19 @@
 """The sandbox's calls in Gong's own shapes, with the nulls and the missing fields that real answers have."""
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from functools import lru_cache
+from datetime import timedelta, timezone
 from typing import Any
 
 from headway_pipeline.model.calls import Side
+from headway_pipeline.sandbox.addresses import long_id, page_address
 from headway_pipeline.sandbox.world import Company, SandboxCall, Speaker, Utterance
 
 __all__ = [
     "Sentence",
     "call_data",
-    "company_slug",
-    "gong_id",
     "metadata",
-    "scheduled_at",
     "sentences_of",
     "transcript_of",
     "users_of",
@@ -30,42 +26,24 @@ LANGUAGES = {"de": "ger", "en": "eng", "es": "spa", "fr": "fre", "it": "ita", "p
 #: Answers name times in whatever offset; clients must not compare them as text.
 OFFSETS = tuple(timezone(timedelta(hours=hours)) for hours in (-7, 0, 2))
 SENTENCE_END = re.compile(r"(?<=[.!?…])\s+")
-FIRST_ID, ID_COUNT = 10**17, 9 * 10**18
-
-
-@lru_cache(maxsize=2**16)
-def gong_id(*key: str) -> str:
-    """A stable number of 18 or 19 digits, as text: beyond 2**53, as Gong's are."""
-    digest = hashlib.sha256("\x1f".join(key).encode("utf-8", "surrogatepass")).digest()
-    return str(FIRST_ID + int.from_bytes(digest[:8]) % ID_COUNT)
-
-
-def company_slug(company: Company) -> str:
-    """The company's name as it stands in addresses."""
-    return re.sub(r"[^a-z0-9]+", "-", company.name.lower()).strip("-")
 
 
 def workspace_id(company: Company) -> str:
     """The one workspace a company has in the sandbox."""
-    return gong_id(company.access_key, "workspace")
-
-
-def scheduled_at(call: SandboxCall) -> datetime:
-    """When the meeting was to begin: the quarter of an hour before it did."""
-    return call.started_at.replace(minute=call.started_at.minute // 15 * 15, second=0, microsecond=0)
+    return long_id(company.access_key, "workspace")
 
 
 def metadata(company: Company, call: SandboxCall, base_url: str) -> dict[str, Any]:
     """A call as `GET /v2/calls` lists it, and as `metaData` of the extensive listing."""
-    number = gong_id(call.id)
+    number = long_id(call.id)
     offset = OFFSETS[int(number) % len(OFFSETS)]
     hosts = [speaker for speaker in call.speakers if speaker.side is Side.VENDOR]
     is_internal = all(speaker.side is Side.VENDOR for speaker in call.speakers)
     return {
         "id": number,
-        "url": f"{base_url}/call?company={company_slug(company)}&id={number}",
+        "url": page_address(company, call, base_url),
         "title": call.title,
-        "scheduled": scheduled_at(call).astimezone(offset).isoformat(),
+        "scheduled": call.scheduled_at.astimezone(offset).isoformat(),
         "started": call.started_at.astimezone(offset).isoformat(),
         "duration": round(call.duration_s),
         "primaryUserId": _user_id(company, hosts[0]) if hosts else None,
@@ -80,7 +58,7 @@ def metadata(company: Company, call: SandboxCall, base_url: str) -> dict[str, An
         "customData": None,
         "purpose": None,
         "meetingUrl": None,
-        "isPrivate": False,
+        "isPrivate": call.is_private,
         "calendarEventId": None,
     }
 
@@ -112,7 +90,7 @@ def _context(call: SandboxCall, wanted: Any) -> list[dict[str, Any]]:
     """The CRM account: `Basic` links to it, `Extended` brings its fields."""
     if call.account is None or wanted not in ("Basic", "Extended"):
         return []
-    linked: dict[str, Any] = {"objectType": "Account", "objectId": f"001{gong_id('account', call.account)[:15]}"}
+    linked: dict[str, Any] = {"objectType": "Account", "objectId": f"001{long_id('account', call.account)[:15]}"}
     if wanted == "Extended":
         fields = [{"name": "Name", "value": call.account}, {"name": "Number_of_seats__c", "value": 28}]
         linked |= {"fields": fields, "timing": "Now"}
@@ -156,15 +134,15 @@ def _talk_times(call: SandboxCall) -> Iterator[dict[str, Any]]:
 
 
 def _party_id(call: SandboxCall, speaker_id: str) -> str:
-    return gong_id(call.id, "party", speaker_id)
+    return long_id(call.id, "party", speaker_id)
 
 
 def _speaker_id(call: SandboxCall, speaker_id: str) -> str:
-    return gong_id(call.id, "speaker", speaker_id)
+    return long_id(call.id, "speaker", speaker_id)
 
 
 def _user_id(company: Company, speaker: Speaker) -> str:
-    return gong_id(company.access_key, "user", speaker.email or speaker.name)
+    return long_id(company.access_key, "user", speaker.email or speaker.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +172,7 @@ def sentences_of(utterance: Utterance) -> list[Sentence]:
 def transcript_of(call: SandboxCall) -> dict[str, Any]:
     """A call's record in the answer of `POST /v2/calls/transcript`: one entry an utterance, in milliseconds."""
     return {
-        "callId": gong_id(call.id),
+        "callId": long_id(call.id),
         "transcript": [
             {
                 "speakerId": _speaker_id(call, utterance.speaker_id),

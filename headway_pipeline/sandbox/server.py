@@ -13,7 +13,9 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from headway_pipeline.model.errors import ConfigurationError
+from headway_pipeline.sandbox.call_page import find_call_page
 from headway_pipeline.sandbox.exchange import Fault, Logged, Reply, Request, json_reply
+from headway_pipeline.sandbox.fathom import PREFIX, FathomApi
 from headway_pipeline.sandbox.gong import GongApi
 from headway_pipeline.sandbox.world import World
 
@@ -26,7 +28,7 @@ POLL_S = 0.01
 
 
 class Sandbox:
-    """A local Gong. Use it as a context manager, or call `start` and `stop`.
+    """A local Gong and a local Fathom. Use it as a context manager, or call `start` and `stop`.
 
     Attributes:
         faults: asked before each answer; add and remove at any time.
@@ -39,7 +41,7 @@ class Sandbox:
 
         Args:
             world: what to serve.
-            clock: aware UTC; cursors expire by it.
+            clock: aware UTC; cursors expire and meetings appear by it.
             port: 0 for any free one.
 
         Raises:
@@ -62,8 +64,13 @@ class Sandbox:
 
     @property
     def base_url(self) -> str:
-        """The address to give a connector."""
+        """The address to give a Gong connector."""
         return f"http://{LOOPBACK}:{self._server.server_port}"
+
+    @property
+    def fathom_url(self) -> str:
+        """The address to give a Fathom connector."""
+        return self.base_url + PREFIX
 
     @property
     def world(self) -> World:
@@ -73,7 +80,8 @@ class Sandbox:
     @world.setter
     def world(self, world: World) -> None:
         self._world = world
-        self._api = GongApi(world, self._clock, self.base_url)
+        self._gong = GongApi(world, self._clock, self.base_url)
+        self._fathom = FathomApi(world, self._clock, self.base_url)
 
     @property
     def requests(self) -> tuple[Logged, ...]:
@@ -115,10 +123,17 @@ class Sandbox:
     def _answer(self, request: Request) -> Reply:
         reply = next((made for fault in [*self.faults] if (made := fault(request)) is not None), None)
         if reply is None:
-            reply = self._api.answer(request)
+            reply = self._served(request)
         with self._lock:
             self._log.append(_logged(request, reply))
         return reply
+
+    def _served(self, request: Request) -> Reply:
+        if request.method == "GET" and request.path == "/call":
+            return find_call_page(self._world, request)
+        if request.path.startswith(f"{PREFIX}/"):
+            return self._fathom.answer(request)
+        return self._gong.answer(request)
 
 
 def _logged(request: Request, reply: Reply) -> Logged:

@@ -3,17 +3,18 @@
 from datetime import datetime
 from pathlib import Path
 
-from headway_pipeline.sandbox.world import Company, World
+from headway_pipeline.sandbox.world import Company, World, in_turn
 
-__all__ = ["ACCESS_KEY", "SECRET_KEY", "demo_world", "world_from_file"]
+__all__ = ["ACCESS_KEY", "API_TOKEN", "SECRET_KEY", "demo_world", "world_from_file"]
 
 #: Keys of the company whose calls come from a file; they open nothing but a sandbox.
 ACCESS_KEY = "sandbox-access-key"
 SECRET_KEY = "sandbox-secret-key"  # noqa: S105
+API_TOKEN = "sandbox-api-token"  # noqa: S105
 
 
 def world_from_file(path: Path, now: datetime, rebase_dates: bool) -> World:
-    """One company with the calls of a file in normal form (`normal_form.py`).
+    """One company with the calls of a file in normal form (`normal_form.py`), in turn in Gong and in Fathom.
 
     Args:
         path: JSON Lines.
@@ -26,7 +27,7 @@ def world_from_file(path: Path, now: datetime, rebase_dates: bool) -> World:
     from headway_pipeline.sandbox.normal_form import load_calls
 
     calls = load_calls(path, now=now, rebase_dates=rebase_dates)
-    return World((Company("Sandbox", ACCESS_KEY, SECRET_KEY, "sandbox.example", calls),))
+    return World((Company("Sandbox", ACCESS_KEY, SECRET_KEY, "sandbox.example", in_turn(calls), API_TOKEN),))
 
 
 def demo_world(now: datetime) -> World:

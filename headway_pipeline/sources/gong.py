@@ -18,7 +18,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, ClassVar
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from headway_pipeline.model.calls import Call, Participant, Segment, Side, TimeMark, Transcript
 from headway_pipeline.model.errors import (
@@ -48,13 +47,16 @@ from headway_pipeline.sources.normalise import (
     Known,
     count_unknown_fields,
     language_code,
+    objects,
     text_id,
     text_or_none,
     utc_time,
     web_address,
     whole_number,
+    with_parameter,
+    zulu,
 )
-from headway_pipeline.sources.people import account_by_mail, writes_from
+from headway_pipeline.sources.people import UNKNOWN_SPEAKER, account_by_mail, identities, writes_from
 
 __all__ = ["GongSource"]
 
@@ -72,7 +74,6 @@ MOST_TRANSCRIPT_PAGES = 100
 CHECKED_SPAN = timedelta(days=30)
 #: A shared moment is shown as a stretch of this length.
 SHARED_S = 30
-UNKNOWN_SPEAKER = "Unknown speaker"
 
 SIDES = {"Internal": Side.VENDOR, "External": Side.CUSTOMER}
 
@@ -193,9 +194,7 @@ class GongSource(Source):
             return url
         start_s = start_ms // 1000
         highlights = json.dumps([{"type": "SHARE", "from": start_s, "to": start_s + SHARED_S}], separators=(",", ":"))
-        parts = urlsplit(url)
-        kept = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != "highlights"]
-        return parts._replace(query=urlencode([*kept, ("highlights", highlights)], quote_via=quote)).geturl()
+        return with_parameter(url, "highlights", highlights)
 
     def _post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any] | None:
         """The answer, or None where nothing matches the filter."""
@@ -285,10 +284,6 @@ class GongSource(Source):
             "account": _account_in_crm(record) or account_by_mail(participants),
             "metadata": {name: value for name, value in shown.items() if value is not None},
         }
-        people = sorted(
-            [person.name or "", person.email or "", person.side.value, person.speaker_key or ""]
-            for person in participants
-        )
         return Call(
             source=self.name,
             external_id=external_id,
@@ -296,12 +291,12 @@ class GongSource(Source):
             participants=participants,
             raw=record,
             # Not over `raw`: CRM data, and whatever Gong adds later, change without the call having changed.
-            content_hash=content_hash([external_id, started.isoformat(), stable, people]),
+            content_hash=content_hash([external_id, started.isoformat(), stable, identities(participants)]),
             **stable,
         )
 
     def _participants(self, record: Mapping[str, Any]) -> Iterator[Participant]:
-        for party in _objects(record.get("parties")):
+        for party in objects(record.get("parties")):
             email = text_or_none(party.get("emailAddress"))
             side = SIDES.get(text_or_none(party.get("affiliation")) or "", Side.UNKNOWN)
             yield Participant(
@@ -323,11 +318,7 @@ class GongSource(Source):
 
 def _between(start: datetime, end: datetime) -> dict[str, str]:
     """Gong's filter on the start of calls: `from` is inclusive, `to` exclusive."""
-    return {"fromDateTime": _zulu(start), "toDateTime": _zulu(end)}
-
-
-def _zulu(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "Z")
+    return {"fromDateTime": zulu(start), "toDateTime": zulu(end)}
 
 
 def _cursor_of(answer: Mapping[str, Any]) -> str | None:
@@ -335,18 +326,12 @@ def _cursor_of(answer: Mapping[str, Any]) -> str | None:
     return text_or_none(records.get("cursor")) if isinstance(records, dict) else None
 
 
-def _objects(value: Any) -> Iterator[dict[str, Any]]:
-    """The JSON objects in a JSON array; nothing of anything else."""
-    if isinstance(value, (list, tuple)):
-        yield from (item for item in value if isinstance(item, dict))
-
-
 def _account_in_crm(record: Mapping[str, Any]) -> str | None:
     """The name of the CRM account the call is linked to, where Gong tells it."""
-    for system in _objects(record.get("context")):
-        for linked in _objects(system.get("objects")):
+    for system in objects(record.get("context")):
+        for linked in objects(system.get("objects")):
             if linked.get("objectType") == "Account":
-                for field in _objects(linked.get("fields")):
+                for field in objects(linked.get("fields")):
                     if str(field.get("name")).lower() == "name" and text_or_none(field.get("value")):
                         return text_or_none(field.get("value"))
     return None
@@ -355,9 +340,9 @@ def _account_in_crm(record: Mapping[str, Any]) -> str | None:
 def _segments(monologues: Sequence[Any], speakers: Mapping[str, Participant]) -> Iterator[Segment]:
     """One segment for each monologue that holds words."""
     index = 0
-    for monologue in _objects(monologues):
+    for monologue in objects(monologues):
         sentences = [
-            sentence for sentence in _objects(monologue.get("sentences")) if text_or_none(sentence.get("text"))
+            sentence for sentence in objects(monologue.get("sentences")) if text_or_none(sentence.get("text"))
         ]
         if not sentences:
             continue

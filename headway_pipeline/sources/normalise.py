@@ -6,9 +6,10 @@ Everything here is tolerant: an unusable value becomes None, and the caller deci
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from headway_pipeline.sources.languages import ISO_639_1
 
@@ -18,11 +19,14 @@ __all__ = [
     "clean_text",
     "count_unknown_fields",
     "language_code",
+    "objects",
     "text_id",
     "text_or_none",
     "utc_time",
     "web_address",
     "whole_number",
+    "with_parameter",
+    "zulu",
 ]
 
 #: PostgreSQL takes no NUL in text, and no database or hash takes half of a surrogate pair.
@@ -113,6 +117,24 @@ def web_address(value: Any) -> str | None:
     """A link that is safe to show: http or https, else None."""
     address = text_or_none(value)
     return address if address and re.match(r"https?://\S+$", address, re.IGNORECASE) else None
+
+
+def with_parameter(url: str, name: str, value: str) -> str:
+    """`url` with one more parameter in its query, in place of an earlier one of that name."""
+    parts = urlsplit(url)
+    kept = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != name]
+    return parts._replace(query=urlencode([*kept, (name, value)], quote_via=quote)).geturl()
+
+
+def zulu(moment: datetime) -> str:
+    """An aware UTC time as ISO 8601 with a `Z`, which APIs take that stumble over `+00:00` in a query."""
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def objects(value: Any) -> Iterator[dict[str, Any]]:
+    """The JSON objects in a JSON array; nothing of anything else."""
+    if isinstance(value, (list, tuple)):
+        yield from (item for item in value if isinstance(item, dict))
 
 
 def count_unknown_fields(value: Any, known: Known | None, path: str = "") -> Counter[str]:

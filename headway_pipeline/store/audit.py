@@ -126,6 +126,8 @@ def _held(listing: Any) -> sa.Select[Any]:
         .where(
             sightings.c.connector_id == listing.connector_id,
             sightings.c.last_listed_at >= listing.started_at,
+            # A later listing of other days may come upon more of this day's calls; they are not this listing's.
+            sightings.c.first_listed_at <= listing.completed_at,
             on_days([listing.day]),
         )
     )

@@ -240,3 +240,37 @@ def test_a_defect_is_a_line_that_quotes_nothing(
     assert said.code == 1
     assert said.err.splitlines()[-1].startswith("error: an unexpected ZeroDivisionError")
     assert "private words" not in said.err
+
+
+def test_fathom_is_connected_under_either_spelling_of_its_key(headway: Headway, empty_home: Path) -> None:
+    headway("workspace", "add", "Acme")
+    for name, spelling in (("a", "api_token"), ("b", "fathom_api_token")):
+        said = headway(
+            "connector",
+            "add",
+            "--workspace-id",
+            "acme",
+            "--type",
+            "fathom",
+            "--name",
+            name,
+            "--credentials",
+            "-",
+            stdin=json.dumps({spelling: SECRET}),
+        )
+        assert (said.code, SECRET in said.out + said.err) == (0, False)
+    refused = headway(
+        "connector", "add", "--workspace-id", "acme", "--type", "fathom", "--credentials", "-", stdin="x"
+    )
+    assert '{"api_token": "..."}' in refused.err
+
+
+def test_a_fathom_project_is_ignored_with_a_warning(
+    headway: Headway, empty_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FATHOM_PROJECT_ID", "42")
+    said = headway("workspace", "list", "--format", "json")
+    assert (said.code, json.loads(said.out)) == (0, [])
+    assert "warning: FATHOM_PROJECT_ID is ignored (Fathom has no projects" in said.err
+    monkeypatch.delenv("FATHOM_PROJECT_ID")
+    assert "warning" not in headway("workspace", "list").err

@@ -8,8 +8,8 @@ from headway_pipeline.sandbox.world import SandboxCall, Speaker
 from headway_pipeline_tests.sandbox_fixtures import call, company
 
 
-def page_of(shown: SandboxCall, highlights: str = "") -> str:
-    return call_page(company(shown), shown, highlights).body.decode()
+def page_of(shown: SandboxCall, highlights: str = "", timestamp: str = "") -> str:
+    return call_page(company(shown), shown, highlights, timestamp).body.decode()
 
 
 def share(start_s: int, end_s: int) -> str:
@@ -46,6 +46,17 @@ def test_a_sentence_under_way_is_marked_from_its_beginning() -> None:
     page = page_of(call(), share(20, 21))
     assert '<mark id="moment">The route map keeps freezing' in page
     assert page.count("<mark") == 1
+
+
+def test_a_moment_of_fathoms_opens_there_too() -> None:
+    page = page_of(call(), timestamp="12")
+    assert '<mark id="moment">Mostly fine.</mark>' in page
+    assert "<mark>Good to see you" not in page
+
+
+@pytest.mark.parametrize("spoiled", ["", "-1", "1.5", "x", "9" * 5000])
+def test_a_spoiled_moment_shows_the_transcript_unmarked(spoiled: str) -> None:
+    assert "<mark" not in page_of(call(), timestamp=spoiled)
 
 
 @pytest.mark.parametrize(

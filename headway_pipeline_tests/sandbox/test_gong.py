@@ -10,7 +10,8 @@ import pytest
 import requests
 
 from headway_pipeline.model.calls import Side
-from headway_pipeline.sandbox.gong_shapes import gong_id, scheduled_at, sentences_of, workspace_id
+from headway_pipeline.sandbox.addresses import long_id
+from headway_pipeline.sandbox.gong_shapes import sentences_of, workspace_id
 from headway_pipeline.sandbox.server import Sandbox
 from headway_pipeline.sandbox.world import Company, Speaker, Utterance, World
 from headway_pipeline_tests.sandbox_fixtures import (
@@ -231,17 +232,17 @@ class TestFilters:
         start, end = (datetime.fromisoformat(SPAN[name]).astimezone(UTC) for name in ("fromDateTime", "toDateTime"))
         client = serve(world_of(call("a", started_at=start), call("b", started_at=end)))
         rows = client.post("/v2/calls/extensive", {"filter": SPAN}).json()["calls"]
-        assert [row["metaData"]["id"] for row in rows] == [gong_id("a")]
+        assert [row["metaData"]["id"] for row in rows] == [long_id("a")]
 
     def test_ids_that_are_unknown_are_left_out_in_silence(self, client: Client) -> None:
-        answer = client.post("/v2/calls/transcript", {"filter": {"callIds": ["1", gong_id("call-1")]}})
-        assert [row["callId"] for row in answer.json()["callTranscripts"]] == [gong_id("call-1")]
+        answer = client.post("/v2/calls/transcript", {"filter": {"callIds": ["1", long_id("call-1")]}})
+        assert [row["callId"] for row in answer.json()["callTranscripts"]] == [long_id("call-1")]
 
     def test_the_plain_listing_goes_by_the_scheduled_time(self, serve: Callable[[World], Client]) -> None:
         late = call(started_at=datetime(2026, 11, 19, 0, 10, tzinfo=UTC))
         client = serve(world_of(late))
         just_before = {"fromDateTime": "2026-11-19T00:00:00Z", "toDateTime": "2026-11-19T00:05:00Z"}
-        assert scheduled_at(late) == datetime(2026, 11, 19, tzinfo=UTC)
+        assert late.scheduled_at == datetime(2026, 11, 19, tzinfo=UTC)
         assert client.get("/v2/calls", **just_before).status_code == 200
         assert client.post("/v2/calls/extensive", {"filter": just_before}).status_code == 404
 
@@ -259,7 +260,7 @@ class TestShapes:
         assert set(listed) == {"metaData", "context"}
         assert listed["context"] == []
         meta = listed["metaData"]
-        assert meta["id"] == gong_id("call-1")
+        assert meta["id"] == long_id("call-1")
         assert int(meta["id"]) > 2**53
         assert meta["language"] == "eng"
         assert meta["duration"] == 34
@@ -323,12 +324,12 @@ class TestShapes:
     def test_what_no_utf_8_can_say_is_served_all_the_same(self, serve: Callable[[World], Client]) -> None:
         client = serve(world_of(call(title="half \ud83d a pair", said=[("c", "nul \x00 in it")])))
         assert client.listed()["metaData"]["title"] == "half \ud83d a pair"
-        assert client.get("/call", id=gong_id("call-1")).status_code == 200
+        assert client.get("/call", id=long_id("call-1")).status_code == 200
 
 
 class TestOtherEndpoints:
     def test_one_call_by_its_id(self, client: Client) -> None:
-        found = client.get(f"/v2/calls/{gong_id('call-1')}")
+        found = client.get(f"/v2/calls/{long_id('call-1')}")
         assert found.json()["call"]["title"] == "Rollout review"
         missing = client.get("/v2/calls/123")
         assert missing.status_code == 404

@@ -24,9 +24,9 @@ def transcripts_asset(partitions: dg.MultiPartitionsDefinition) -> dg.AssetsDefi
         owners=["team:product-insights"],
         required_resource_keys=resource_keys(),
         description=(
-            "The transcripts of the calls that await one, fetched in the source's own batch size (Gong: 100 ids a "
-            "request). A transcript that is not there yet is asked for again by a later run; one that never comes "
-            "is given up after 7 days, visibly; under 200 characters of speech a call is `too_short`."
+            "The transcripts of the calls that await one, fetched in the source's own batch size (Gong: 100 calls a "
+            "request, Fathom: 10). A transcript that is not there yet is asked for again by a later run; one that "
+            "never comes is given up after 7 days, visibly; under 200 characters of speech a call is `too_short`."
         ),
     )
     def transcripts(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
