@@ -12,8 +12,11 @@ from sqlalchemy.engine import Connection
 from headway_pipeline.model.calls import Side
 from headway_pipeline.model.errors import EvidenceRefusedError, StoreError
 from headway_pipeline.model.features import Evidence, ExtractedFeature, Sentiment
-from headway_pipeline.store import Lease, Store
+from headway_pipeline.store import Lease, Store, open_store
+from headway_pipeline.store.sealing import CredentialSealer
 from headway_pipeline.store.tables import evidence, messages, transcripts
+from headway_pipeline_tests.conftest import TEST_KEY
+from headway_pipeline_tests.databases import Postgres
 from headway_pipeline_tests.store.rows import NOW, SPEECH, call, item, lease, place, transcript
 
 #: Anything a source may send, once NUL and lone surrogates are gone.
@@ -178,14 +181,15 @@ def test_a_transcript_cannot_be_replaced_under_its_evidence(store: Store) -> Non
     assert store.audit.unverbatim_quotes(at.workspace.id, None) == []
 
 
-def test_words_cannot_change_while_a_quote_of_them_is_being_stored(store: Store, database_url: str) -> None:
-    """The look at the words holds them until the commit: the other writer waits, then finds the evidence."""
-    if store.database.is_sqlite:
-        pytest.skip("SQLite has one writer at a time")
+def test_words_cannot_change_while_a_quote_of_them_is_being_stored(
+    postgres: Postgres, postgres_template: str
+) -> None:
+    """The look at the words holds them until the commit. (SQLite has one writer at a time anyway.)"""
+    url = postgres.create(template=postgres_template)
+    store = open_store(url, sealing=lambda: CredentialSealer([TEST_KEY]))
     at = place(store)
     with lease(store, at) as held:
-        message_id = stored_call(store, held, at.connector.id)
-        record(store, held, message_id, item(SPEECH[:20]))
+        record(store, held, stored_call(store, held, at.connector.id), item(SPEECH[:20]))
     changing = transcripts.update().values(segments=[])
     with store.database.writing() as first:
         row = dict(first.execute(sa.select(evidence)).mappings().one())
@@ -194,6 +198,8 @@ def test_words_cannot_change_while_a_quote_of_them_is_being_stored(store: Store,
         with pytest.raises(StoreError), _impatient(store) as second:
             second.execute(changing)
     assert store.audit.unverbatim_quotes(at.workspace.id, None) == []
+    store.close()
+    postgres.drop(url)
 
 
 @contextmanager

@@ -1,0 +1,91 @@
+"""The Dagster pages, as a person uses them: the graph, a backfill over dates, its results, and a failed source.
+
+The tests build on one another in their order: the backfill's results are what the later ones look at.
+"""
+
+import re
+from datetime import timedelta
+
+from playwright.sync_api import Page, expect
+
+from headway_pipeline_tests.browser.conftest import SECOND, Stack
+from headway_pipeline_tests.worlds import ASK, TODAY
+
+CHAIN = ["raw_calls", "transcripts", "relevance_scores", "extracted_features", "theme_matched_features"]
+
+
+def day(days_ago: int) -> str:
+    return (TODAY - timedelta(days=days_ago)).date().isoformat()
+
+
+def launch_backfill(page: Page, stack: Stack, first: str, last: str, *, workspace: str | None) -> str:
+    """Through the dialog, as a person does; returns the id of the backfill before it."""
+    before, _ = stack.newest_backfill()
+    page.goto(f"{stack.url}/asset-groups")
+    page.get_by_text("Materialize all…").first.click()
+    dates = page.locator("input[placeholder^='ex: ']").first
+    dates.fill(f"[{first}...{last}]")
+    dates.press("Enter")
+    if workspace is None:
+        page.get_by_role("button", name="All", exact=True).last.click()
+    else:
+        page.get_by_text("Select a partition").click()
+        page.get_by_text(workspace, exact=True).last.click()
+        page.keyboard.press("Escape")
+    page.get_by_role("button", name=re.compile("^Launch")).click()
+    return before
+
+
+def test_the_graph_shows_the_chain_with_its_groups_and_descriptions(page: Page, stack: Stack) -> None:
+    page.goto(f"{stack.url}/asset-groups")
+    expect(page.get_by_text("ingestion", exact=True).first).to_be_visible()
+    expect(page.get_by_text("analysis", exact=True).first).to_be_visible()
+    for name in CHAIN:
+        page.goto(f"{stack.url}/assets/{name}?view=overview")
+        expect(page.get_by_text("product-insights").first).to_be_visible()
+        expect(page.get_by_text("Description").first).to_be_visible()
+
+
+def test_a_backfill_of_seven_days_over_two_workspaces_succeeds_and_files_features(page: Page, stack: Stack) -> None:
+    before = launch_backfill(page, stack, day(7), day(1), workspace=None)
+    assert stack.wait_for_backfill(before) == "COMPLETED_SUCCESS"
+    store = stack.installation.store
+    for workspace in (stack.installation.workspace, stack.second):
+        assert len(store.reading.features(workspace.id)) + len(store.reading.inbox(workspace.id)) == 3
+
+
+def test_a_materialization_shows_counts_a_plot_and_how_to_read_more_but_no_speech(page: Page, stack: Stack) -> None:
+    key = f"{day(2)}%7C{SECOND}"
+    page.goto(f"{stack.url}/assets/theme_matched_features?view=partitions&partition={key}")
+    expect(page.get_by_text("headway features --workspace-id second").first).to_be_visible()
+    page.get_by_text("[Show Markdown]").first.click()
+    plot = page.locator("img[src^='data:image/png']").first
+    expect(plot).to_be_visible()
+    assert plot.evaluate("image => image.naturalWidth") > 300
+    assert ASK not in page.content()
+
+
+def test_a_failed_source_is_told_with_its_connector_cause_and_remedy(page: Page, stack: Stack) -> None:
+    stack.reconnect("wrong")
+    before = launch_backfill(page, stack, day(1), day(1), workspace=None)
+    assert stack.wait_for_backfill(before).startswith("COMPLETED_FAILED")
+    data = stack.ask("{runsOrError(limit: 1, filter: {statuses: [FAILURE]}) {... on Runs {results {runId}}}}")
+    (run,) = data["runsOrError"]["results"]
+    page.goto(f"{stack.url}/runs/{run['runId']}")
+    expect(page.get_by_text(re.compile("connector gong")).first).to_be_visible()
+    expect(page.get_by_text(re.compile("base URL")).first).to_be_visible()
+
+
+def test_complete_keys_show_as_materialized_and_incomplete_ones_as_failed(page: Page, stack: Stack) -> None:
+    page.goto(f"{stack.url}/assets/theme_matched_features?view=partitions&partition={day(1)}%7Cacme")
+    expect(page.get_by_text("Failed (1)").first).to_be_visible()
+    expect(page.get_by_text("Materialized (13)").first).to_be_visible()
+    expect(page.get_by_text("failed, and did not materialize this asset").first).to_be_visible()
+    page.goto(f"{stack.url}/assets/theme_matched_features?view=partitions&partition={day(1)}%7C{SECOND}")
+    expect(page.get_by_text("Materialized", exact=True).first).to_be_visible()
+
+
+def test_with_the_key_mended_the_next_backfill_completes_the_failed_day(page: Page, stack: Stack) -> None:
+    stack.reconnect("the-secret-key")
+    before = launch_backfill(page, stack, day(1), day(1), workspace=None)
+    assert stack.wait_for_backfill(before) == "COMPLETED_SUCCESS"

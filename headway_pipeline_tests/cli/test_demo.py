@@ -1,0 +1,50 @@
+"""`headway demo`: what it shows in a minute, and that what it suggests works as printed."""
+
+import json
+import shlex
+from pathlib import Path
+
+from headway_pipeline.sandbox.expansion import demo_companies
+from headway_pipeline.settings import current_settings
+from headway_pipeline.store.configured import open_configured_store
+from headway_pipeline_tests.cli.conftest import Headway
+from headway_pipeline_tests.worlds import TODAY
+
+
+def test_the_demo_shows_two_workspaces_and_its_suggestions_work(headway: Headway, empty_home: Path) -> None:
+    said = headway("demo")
+    assert said.code == 0, said.err
+    companies = demo_companies(TODAY)
+    store = open_configured_store(current_settings())
+    for company in companies:
+        workspace = store.workspaces.find(f"demo-{company.name.lower()}")
+        held = store.reading.messages(workspace.id)
+        assert len(held) == len(company.calls)
+        assert {row["source"] for row in held} == {"gong", "fathom"}
+        assert f"{company.name}: " in said.out
+        assert store.audit.unverbatim_quotes(workspace.id, None) == []
+        assert store.audit.vendor_evidence(workspace.id, None) == []
+        assert store.audit.unbalanced_listings(workspace.id, None) == []
+        # The same ids and titles stand in both companies; what was said in them does not mix.
+        spoken = {utterance.text for call in company.calls for utterance in call.utterances}
+        found = [*store.reading.features(workspace.id), *store.reading.inbox(workspace.id)]
+        assert found
+        quotes = {evidence.quote for item in found for evidence in item.evidence}
+        assert all(any(quote in text for text in spoken) for quote in quotes)
+    store.close()
+
+    suggested = [line.split("  (")[0].split("       ")[0] for line in said.err.splitlines() if line.startswith("  ")]
+    commands = [shlex.split(line)[1:] for line in suggested]
+    quick = [command for command in commands if command[0] not in ("sandbox", "up")]
+    assert {command[0] for command in commands} >= {"features", "inbox", "status", "theme", "sandbox", "up"}
+    for command in quick:
+        assert headway(*command).code == 0, command
+
+
+def test_a_second_demo_changes_nothing(headway: Headway, empty_home: Path) -> None:
+    headway("demo")
+    again = headway("demo")
+    assert again.code == 0
+    assert " 0 new, 0 changed" in again.out
+    status = headway("status", "--workspace-id", "demo-tallyport", "--format", "json")
+    assert json.loads(status.out)["ledger"]
