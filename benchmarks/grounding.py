@@ -106,7 +106,7 @@ def measure_made_up(index: GroundingIndex, rng: random.Random) -> tuple[float, f
 
 def main() -> None:
     """Measure and print."""
-    rng = random.Random(11)  # noqa: S311  # a benchmark that repeats itself
+    rng = random.Random(11)  # a benchmark that repeats itself
     transcript = synthetic_call(WORDS, seed=3, telling=0.0)
     index = GroundingIndex(transcript)
     began = time.process_time()

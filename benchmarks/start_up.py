@@ -23,7 +23,7 @@ PROGRAM = "from headway_pipeline.cli.main import run; run()"
 def cpu_seconds(arguments: list[str], home: Path) -> float:
     """CPU seconds of one process."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(  # noqa: S603  # this interpreter, these arguments
+    subprocess.run(  # this interpreter, these arguments
         [sys.executable, "-c", PROGRAM, *arguments],
         env={**os.environ, "HEADWAY_HOME": str(home)},
         stdout=subprocess.DEVNULL,
@@ -41,7 +41,7 @@ def main() -> None:
         cpu_seconds(["workspace", "add", "Acme"], home)
         for name, arguments in COMMANDS:
             least = min(cpu_seconds(arguments, home) for _ in range(TRIES))
-            print(f"{name:<26}{least:6.2f} CPU s")  # noqa: T201  # the report is the purpose
+            print(f"{name:<26}{least:6.2f} CPU s")  # the report is the purpose
 
 
 if __name__ == "__main__":

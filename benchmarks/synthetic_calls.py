@@ -62,7 +62,7 @@ def _clause(rng: random.Random, done: list[str], seen: list[str]) -> str:
 
 def synthetic_call(words: int, seed: int, telling: float = 0.1) -> Transcript:
     """A call of about `words` words; `telling` of the customer's sentences ask, report or complain."""
-    return Transcript(tuple(_segments(words, random.Random(seed), telling)))  # noqa: S311  # invented speech
+    return Transcript(tuple(_segments(words, random.Random(seed), telling)))  # invented speech
 
 
 def _segments(words: int, rng: random.Random, telling: float) -> Iterator[Segment]:

@@ -33,6 +33,17 @@ class Usage:
     output_tokens: int = 0
     cost_usd: float | None = 0.0
 
+    def __add__(self, other: "Usage") -> "Usage":
+        """Both together; an unknown price makes the sum unknown."""
+        known = self.cost_usd is not None and other.cost_usd is not None
+        return Usage(
+            self.requests + other.requests,
+            self.cached + other.cached,
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            (self.cost_usd or 0.0) + (other.cost_usd or 0.0) if known else None,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Relevance:

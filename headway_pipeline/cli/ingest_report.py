@@ -1,7 +1,7 @@
 """What `headway ingest` reports: the run's counts, the ledger's, the health of the sources, and what to do."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import click
@@ -70,7 +70,7 @@ def build_report(
         "sources": _sources(store, workspace, request, outcome),
         "features": sum(sum(day.by_theme.values()) for day in features),
         "inbox": sum(day.inbox for day in features),
-        "model": {"requests": 0, "cached": 0, "input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0},
+        "model": asdict(outcome.usage),
         "seconds": round(seconds, 1),
     }
     waiting = {

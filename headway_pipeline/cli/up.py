@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import sys
 import tempfile
 from pathlib import Path
@@ -27,6 +28,7 @@ def command(port: int, verbose: bool) -> None:
     """
     from headway_pipeline.orchestration.launch import prepare_instance
 
+    _require_free(port)
     settings = ready_settings()
     with opened() as store:
         slugs = [workspace.slug for workspace in store.workspaces.list()]
@@ -45,6 +47,18 @@ def command(port: int, verbose: bool) -> None:
         # `dagster dev` announces its successor `dg dev` at every start.
         environment.setdefault("PYTHONWARNINGS", "ignore")
     os.execve(executable, [executable, *arguments], environment)  # noqa: S606  # our own interpreter's neighbour
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise ConfigurationError(
+                f"port {port} cannot be had ({error.strerror})",
+                "stop what listens there, or give another --port",
+            ) from error
 
 
 def _workspace_file() -> Path:

@@ -45,4 +45,4 @@ def _extract(run: Run, part: Part, lease: Lease, call: DueCall, report: StageRep
         report.count(day, call.source, item.type.value)
     report.count(day, call.source, "grounded", len(extraction.items))
     report.count(day, call.source, "refused", len(extraction.refused))
-    report.usage.append((day, extraction.usage))
+    report.charge(day, extraction.usage)

@@ -34,4 +34,4 @@ def _file(
     run.store.filings.record(lease, call.id, current, filings)
     day = call.occurred_at.date()
     report.count(day, call.source, "refiled")
-    report.usage.append((day, matched.usage))
+    report.charge(day, matched.usage)

@@ -57,7 +57,7 @@ def _score(
     day = call.occurred_at.date()
     report.count(day, call.source, "relevant" if relevance.is_relevant else "not_relevant")
     report.confidences.setdefault(day, []).append(relevance.confidence)
-    report.usage.append((day, relevance.usage))
+    report.charge(day, relevance.usage)
 
 
 def _wait_for_themes(run: Run, part: Part, lease: Lease, due: list[DueCall], report: StageReport) -> None:

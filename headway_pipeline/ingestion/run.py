@@ -130,16 +130,21 @@ class StageReport:
     Attributes:
         counts: by (day, source, what), e.g. (2026-11-20, "gong", "new").
         confidences: of the relevance judgements made, by day.
+        usage: what the analyst's answers cost, by day.
     """
 
     counts: Counter[tuple[date, str, str]] = field(default_factory=Counter)
     troubles: list[Trouble] = field(default_factory=list)
     confidences: dict[date, list[float]] = field(default_factory=dict)
-    usage: list[tuple[date, Usage]] = field(default_factory=list)
+    usage: dict[date, Usage] = field(default_factory=dict)
 
     def count(self, day: date, source: str, what: str, by: int = 1) -> None:
         """Add to one count."""
         self.counts[day, source, what] += by
+
+    def charge(self, day: date, usage: Usage) -> None:
+        """Add what an answer about a call of that day cost."""
+        self.usage[day] = self.usage.get(day, Usage()) + usage
 
     def on(self, day: date) -> Mapping[str, Mapping[str, int]]:
         """The day's counts, by source and what."""

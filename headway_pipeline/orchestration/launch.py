@@ -15,11 +15,12 @@ from typing import Any
 
 import dagster as dg
 
+from headway_pipeline.analysis.contract import Usage
 from headway_pipeline.ingestion.run import Progress
 from headway_pipeline.model.errors import ConfigurationError, InputError
 from headway_pipeline.orchestration.graph import build_defs
 from headway_pipeline.orchestration.jobs import INGEST_JOB
-from headway_pipeline.orchestration.metadata import BY_SOURCE
+from headway_pipeline.orchestration.metadata import BY_SOURCE, MODEL
 from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, partition_key
 from headway_pipeline.settings import Settings
 
@@ -54,6 +55,7 @@ class IngestOutcome:
 
     Attributes:
         counts: by source and what, summed over the days and assets.
+        usage: what the analyst's answers cost.
         failures: what went wrong, in words for people; empty where the run succeeded.
         failed_checks: checks that did not pass, with their words.
         is_incomplete_only: nothing broke; the run is red because some days could not be completed.
@@ -63,6 +65,7 @@ class IngestOutcome:
     run_id: str
     has_succeeded: bool
     counts: Mapping[str, Mapping[str, int]]
+    usage: Usage
     failures: tuple[str, ...]
     failed_checks: Mapping[str, str]
     is_incomplete_only: bool = False
@@ -181,12 +184,13 @@ def _run_config(request: IngestRequest) -> dict[str, Any]:
 
 def _outcome(result: dg.ExecuteInProcessResult) -> IngestOutcome:
     counts: dict[str, dict[str, int]] = {}
+    usage = Usage()
     for event in result.all_events:
         if not event.is_step_materialization:
             continue
-        shown = event.step_materialization_data.materialization.metadata.get(BY_SOURCE)
-        by_source: Any = shown.value if isinstance(shown, dg.JsonMetadataValue) else {}
-        for source, numbers in by_source.items():
+        metadata = event.step_materialization_data.materialization.metadata
+        usage += Usage(**_json(metadata.get(MODEL)))
+        for source, numbers in _json(metadata.get(BY_SOURCE)).items():
             for what, number in numbers.items():
                 kept = counts.setdefault(source, {})
                 kept[what] = kept.get(what, 0) + number
@@ -205,11 +209,18 @@ def _outcome(result: dg.ExecuteInProcessResult) -> IngestOutcome:
         result.run_id,
         result.success,
         counts,
+        usage,
         _failures(result),
         checks,
         is_incomplete_only=failed_steps <= {"theme_matched_features"},
         is_interrupted="DagsterExecutionInterruptedError" in errors,
     )
+
+
+def _json(shown: object) -> dict[str, Any]:
+    value: Any = shown.value if isinstance(shown, dg.JsonMetadataValue) else {}
+    found: dict[str, Any] = value
+    return found
 
 
 def _failures(result: dg.ExecuteInProcessResult) -> tuple[str, ...]:

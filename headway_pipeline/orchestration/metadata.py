@@ -6,6 +6,7 @@ Concept: https://docs.dagster.io/guides/build/assets/metadata-and-tags
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
@@ -18,6 +19,7 @@ from headway_pipeline.store import FeatureCounts
 
 __all__ = [
     "BY_SOURCE",
+    "MODEL",
     "TROUBLES",
     "attach_counts",
     "attach_themes",
@@ -26,8 +28,9 @@ __all__ = [
     "troubles_value",
 ]
 
-#: Names of the two entries the command line reads back.
+#: Names of the entries the command line reads back.
 BY_SOURCE = "by source"
+MODEL = "model"
 TROUBLES = "troubles"
 INBOX = "(inbox)"
 
@@ -41,6 +44,8 @@ def counts_on(report: StageReport, day: date, always: Sequence[str]) -> dict[str
     shown: dict[str, Any] = {what.replace("_", " "): number for what, number in totals.items()}
     if by_source:
         shown[BY_SOURCE] = dg.MetadataValue.json({source: dict(counts) for source, counts in by_source.items()})
+    if day in report.usage:
+        shown[MODEL] = dg.MetadataValue.json(asdict(report.usage[day]))
     return shown
 
 

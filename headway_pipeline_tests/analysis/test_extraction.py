@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headway_pipeline.analysis.contract import Candidate
+from headway_pipeline.analysis.contract import Candidate, Usage
 from headway_pipeline.analysis.extraction import Refused, extract
 from headway_pipeline.analysis.grounding import RefusalReason
 from headway_pipeline.model.features import FeatureType, Urgency
@@ -97,3 +97,9 @@ def test_a_call_without_customers_words_yields_nothing(said: tuple[str, ...]) ->
     extraction = extract(ScriptedAnalyst((candidate("Exports", EXPORTS),)), call(*said))
     assert extraction.items == ()
     assert len(extraction.refused) == 1
+
+
+def test_what_answers_cost_adds_up_and_an_unknown_price_makes_the_sum_unknown() -> None:
+    known = Usage(requests=1, input_tokens=10, output_tokens=2, cost_usd=0.5)
+    assert known + known == Usage(requests=2, input_tokens=20, output_tokens=4, cost_usd=1.0)
+    assert (known + Usage(cost_usd=None)).cost_usd is None

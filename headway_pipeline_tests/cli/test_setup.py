@@ -1,6 +1,7 @@
 """Setting up: workspaces, themes, connectors, the database, and what is said when it cannot be."""
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -274,3 +275,12 @@ def test_a_fathom_project_is_ignored_with_a_warning(
     assert "warning: FATHOM_PROJECT_ID is ignored (Fathom has no projects" in said.err
     monkeypatch.delenv("FATHOM_PROJECT_ID")
     assert "warning" not in headway("workspace", "list").err
+
+
+def test_a_port_that_is_taken_is_one_line(headway: Headway, empty_home: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        said = headway("up", "--port", str(taken.getsockname()[1]))
+    assert said.code == 1
+    assert "give another --port" in said.err
