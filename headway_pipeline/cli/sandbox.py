@@ -12,6 +12,8 @@ from headway_pipeline.model.errors import InputError
 
 __all__ = ["command"]
 
+SOURCES = ("gong", "fathom")
+
 
 @click.command(name="sandbox")
 @click.option("--port", type=click.IntRange(0, 65535), default=8950, show_default=True, help="0 for any free one.")
@@ -22,16 +24,31 @@ __all__ = ["command"]
     help="Serve these calls instead: JSON Lines, one call a line (see docs/sandbox.md).",
 )
 @click.option("--rebase-dates", is_flag=True, help="Move all calls of the file into the last 30 days.")
+@click.option(
+    "--source", type=click.Choice(SOURCES), help="Put all calls of the file into this source, not in turn into both."
+)
 @verbose_option
-def command(port: int, calls_file: Path | None, rebase_dates: bool, verbose: bool) -> None:  # noqa: ARG001
+def command(
+    port: int,
+    calls_file: Path | None,
+    rebase_dates: bool,
+    source: str | None,
+    verbose: bool,  # noqa: ARG001
+) -> None:
     """Serve a local Gong and a local Fathom on the loopback address until Ctrl-C."""
     from headway_pipeline.sandbox.server import Sandbox
     from headway_pipeline.sandbox.worlds import demo_world, world_from_file
 
     today = datetime.now(tz=UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    if calls_file is None and rebase_dates:
-        raise InputError("--rebase-dates is for the calls of a file", "give the file with --calls, or leave it out")
-    world = demo_world(today) if calls_file is None else world_from_file(calls_file, today, rebase_dates=rebase_dates)
+    if calls_file is None:
+        if rebase_dates or source:
+            raise InputError(
+                "--rebase-dates and --source are for the calls of a file",
+                "give the file with --calls, or leave them out",
+            )
+        world = demo_world(today)
+    else:
+        world = world_from_file(calls_file, today, rebase_dates, source)
     with Sandbox(world, port=port) as sandbox:
         for company in world.companies:
             in_gong, in_fathom = len(company.calls_in("gong")), len(company.calls_in("fathom"))

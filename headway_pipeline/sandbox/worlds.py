@@ -1,5 +1,6 @@
 """The worlds a sandbox is usually given: the demo's two companies, or one company with the calls of a file."""
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -13,13 +14,14 @@ SECRET_KEY = "sandbox-secret-key"  # noqa: S105
 API_TOKEN = "sandbox-api-token"  # noqa: S105
 
 
-def world_from_file(path: Path, now: datetime, rebase_dates: bool) -> World:
+def world_from_file(path: Path, now: datetime, rebase_dates: bool, source: str | None = None) -> World:
     """One company with the calls of a file in normal form (`normal_form.py`), in turn in Gong and in Fathom.
 
     Args:
         path: JSON Lines.
         now: aware UTC; made-up dates lie in the 30 days before it.
         rebase_dates: make all dates up, in the order of those given.
+        source: put all calls into this one instead.
 
     Raises:
         InputError: the file cannot be read; it names the line.
@@ -27,7 +29,8 @@ def world_from_file(path: Path, now: datetime, rebase_dates: bool) -> World:
     from headway_pipeline.sandbox.normal_form import load_calls
 
     calls = load_calls(path, now=now, rebase_dates=rebase_dates)
-    return World((Company("Sandbox", ACCESS_KEY, SECRET_KEY, "sandbox.example", in_turn(calls), API_TOKEN),))
+    placed = in_turn(calls) if source is None else tuple(replace(call, source=source) for call in calls)
+    return World((Company("Sandbox", ACCESS_KEY, SECRET_KEY, "sandbox.example", placed, API_TOKEN),))
 
 
 def demo_world(now: datetime) -> World:

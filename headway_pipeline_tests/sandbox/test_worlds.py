@@ -45,7 +45,7 @@ def test_every_demo_call_can_be_listed_and_hydrated_word_for_word_through_its_ow
             assert abs(len(company.calls_in("gong")) - len(company.calls_in("fathom"))) <= 1
 
 
-def test_the_calls_of_a_file_go_to_gong_and_fathom_in_turn(tmp_path: Path) -> None:
+def test_the_calls_of_a_file_go_to_gong_and_fathom_in_turn_or_all_to_one(tmp_path: Path) -> None:
     path = tmp_path / "calls.jsonl"
     rows: list[dict[str, object]] = [
         {"id": str(n), "started_at": None, "speakers": [], "utterances": []} for n in range(5)
@@ -54,3 +54,5 @@ def test_the_calls_of_a_file_go_to_gong_and_fathom_in_turn(tmp_path: Path) -> No
     (company,) = world_from_file(path, NOW, rebase_dates=False).companies
     assert [call.id for call in company.calls_in("gong")] == ["0", "2", "4"]
     assert [call.id for call in company.calls_in("fathom")] == ["1", "3"]
+    (company,) = world_from_file(path, NOW, rebase_dates=False, source="gong").companies
+    assert len(company.calls_in("gong")) == 5
