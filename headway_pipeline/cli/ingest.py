@@ -128,5 +128,6 @@ def _progress_bars() -> "Iterator[Progress]":
                 tasks[stage] = bars.add_task(stage, total=total)
             bars.update(tasks[stage], completed=done, total=total if total is not None else done)
 
-        say("starting Dagster ...") if console.is_terminal else None
+        if console.is_terminal:
+            say("starting Dagster ...")
         yield show

@@ -20,7 +20,9 @@ class Limiter:
         self._tuning = tuning
         self._effects = effects
         self._left_today = tuning.requests_per_day - spent_today
-        self._next_at: datetime | None = None
+        self._tokens = float(tuning.burst)
+        self._filled_at = effects.now()
+        self._closed_until: datetime | None = None
         self._made: Counter[tuple[str, int]] = Counter()
 
     def admit(self, _cost: CostClass) -> None:
@@ -37,23 +39,31 @@ class Limiter:
                 at=Failing(self._source),
                 retry_after_s=(day_end(now.date()) - now).total_seconds(),
             )
-        if self._next_at is not None and self._next_at > now:
-            self._effects.sleep((self._next_at - now).total_seconds())
-            now = self._next_at
+        if self._closed_until is not None and self._closed_until > now:
+            self._effects.sleep((self._closed_until - now).total_seconds())
+        self._take_token()
         self._left_today -= 1
-        self._next_at = now + timedelta(seconds=1 / self._tuning.requests_per_second)
+
+    def _take_token(self) -> None:
+        """Wait for a place in the steady pace; after a rest up to `burst` places are free at once."""
+        rate = self._tuning.requests_per_second
+        now = self._effects.now()
+        self._tokens += (now - self._filled_at).total_seconds() * rate
+        self._tokens = min(self._tokens, float(self._tuning.burst))
+        self._filled_at = now
+        if self._tokens < 1:
+            wait_s = (1 - self._tokens) / rate
+            self._effects.sleep(wait_s)
+            self._filled_at = now + timedelta(seconds=wait_s)
+            self._tokens = 1.0
+        self._tokens -= 1
 
     def observe(self, answer: Answer) -> None:
         """Count the answer; a wait the source asked for closes the gate until it is over."""
         self._made[answer.endpoint, answer.status or 0] += 1
         if answer.retry_after_s is not None:
             asked = self._effects.now() + timedelta(seconds=answer.retry_after_s)
-            self._next_at = max(self._next_at or asked, asked)
-
-    @property
-    def made(self) -> int:
-        """Requests made so far."""
-        return self._made.total()
+            self._closed_until = max(self._closed_until or asked, asked)
 
     def take_counts(self) -> Mapping[tuple[str, int], int]:
         """Requests by (endpoint, status; 0 for no answer) since the last call of this, to be stored."""

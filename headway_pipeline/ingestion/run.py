@@ -43,6 +43,7 @@ class SourceTuning:
 
     base_url: str
     requests_per_second: float
+    burst: int
     requests_per_day: int
     timeout_s: float
     patience_s: float
@@ -57,6 +58,7 @@ class SourceTuning:
         return cls(
             base_url=source.default_base_url,
             requests_per_second=defaults.requests_per_second,
+            burst=defaults.burst,
             requests_per_day=defaults.requests_per_day,
             timeout_s=defaults.timeout_s,
             patience_s=defaults.patience_s,

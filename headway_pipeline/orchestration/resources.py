@@ -36,6 +36,7 @@ class SourceResource(dg.ConfigurableResource[Any]):
 
     base_url: str = Field(description="API address for connectors that name none")
     requests_per_second: float = Field(gt=0, description="steady pace of one connector")
+    burst: int = Field(gt=0, description="how many requests may go at once after a rest")
     requests_per_day: int = Field(gt=0, description="budget of one connector a day; other tools share the vendor's")
     timeout_s: float = Field(gt=0, description="read time-out of one request, seconds")
     patience_s: float = Field(
@@ -49,6 +50,7 @@ class SourceResource(dg.ConfigurableResource[Any]):
         return SourceTuning(
             base_url=self.base_url,
             requests_per_second=self.requests_per_second,
+            burst=self.burst,
             requests_per_day=self.requests_per_day,
             timeout_s=self.timeout_s,
             patience_s=self.patience_s,
@@ -65,6 +67,7 @@ def resource_of(source: type[Source]) -> SourceResource:
     made: SourceResource = kind(
         base_url=tuning.base_url,
         requests_per_second=tuning.requests_per_second,
+        burst=tuning.burst,
         requests_per_day=tuning.requests_per_day,
         timeout_s=tuning.timeout_s,
         patience_s=tuning.patience_s,

@@ -55,6 +55,7 @@ class RequestDefaults:
 
     Attributes:
         requests_per_second: steady rate; the vendor's published maximum or below.
+        burst: how many may go at once after a rest; with the steady rate it stays below what a minute allows.
         requests_per_day: budget, well below the vendor's maximum, which other tools share.
         timeout_s: read time-out of one request.
         patience_s: the longest wait the source may ask for before the connector's work ends for this run.
@@ -64,6 +65,7 @@ class RequestDefaults:
 
     requests_per_second: float
     requests_per_day: int
+    burst: int = 1
     timeout_s: float = 120.0
     patience_s: float = 60.0
     longest_window: timedelta = timedelta(days=7)

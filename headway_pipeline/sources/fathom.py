@@ -113,8 +113,9 @@ class FathomSource(Source):
         CredentialField("api_token", "API key", ("fathom_api_token",), "FATHOM_API_TOKEN"),
     )
     #: Fathom allows a key 60 requests a minute, of which 30 heavy ones, and names no limit a day.
+    #: Fathom allows 60 requests in 60 seconds: two stages' bursts and a minute's pace stay below that.
     request_defaults: ClassVar[RequestDefaults] = RequestDefaults(
-        requests_per_second=1.0, requests_per_day=20_000, lookback=timedelta(days=3)
+        requests_per_second=0.6, burst=10, requests_per_day=20_000, lookback=timedelta(days=3)
     )
     #: What one heavy request brings.
     hydrate_batch_size: ClassVar[int] = 10
