@@ -1,5 +1,6 @@
 """Which days are not complete after a run, and why, in words for people."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -25,12 +26,14 @@ class Incomplete:
 
 def listing_troubles(run: Run, part: Part, days: list[date] | None) -> list[str]:
     """Connectors in the run's scope whose last listing of a day (of any day, for None) failed, in words."""
-    connectors = {connector.id: connector for connector in active_connectors(run, part.workspace)}
-    return [
-        f"{listing.day}, connector {connectors[listing.connector_id].name}: {listing.error}"
-        for listing in run.store.listings.of_days(part.workspace.id, days)
-        if listing.error is not None and listing.connector_id in connectors
-    ]
+    return [f"{day}, {words}" for day, words in _failed_listings(run, part, days)]
+
+
+def _failed_listings(run: Run, part: Part, days: list[date] | None) -> Iterator[tuple[date, str]]:
+    names = {connector.id: connector.name for connector in active_connectors(run, part.workspace)}
+    for listing in run.store.listings.of_days(part.workspace.id, days):
+        if listing.error is not None and listing.connector_id in names:
+            yield listing.day, f"connector {names[listing.connector_id]}: {listing.error}"
 
 
 def incomplete_days(run: Run, part: Part) -> list[Incomplete]:
@@ -39,11 +42,9 @@ def incomplete_days(run: Run, part: Part) -> list[Incomplete]:
     Calls left out by `--limit` do not count: the run is complete for what was asked.
     """
     found: dict[date, dict[str, None]] = {}
+    for day, words in _failed_listings(run, part, part.days):
+        found.setdefault(day, {})[words] = None
     connectors = {connector.id: connector for connector in active_connectors(run, part.workspace)}
-    for listing in run.store.listings.of_days(part.workspace.id, part.days):
-        if listing.error is not None and listing.connector_id in connectors:
-            name = connectors[listing.connector_id].name
-            found.setdefault(listing.day, {})[f"connector {name}: {listing.error}"] = None
     # A call that only a disabled connector listed can wait for ever; nobody asked for it in this run.
     for waiting in run.store.messages.waiting(part.workspace.id, part.days, seen_by=connectors):
         if waiting.reason.code in INCOMPLETE_REASONS:

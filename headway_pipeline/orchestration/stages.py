@@ -64,5 +64,7 @@ def carry_out(context: dg.AssetExecutionContext, stage: Stage) -> list[PartResul
             workspace = run.store.workspaces.find(keys.slug)
             part = Part(workspace, list(keys.keys))
             report = stage(run, part, ledger.lease(workspace))
+            for trouble in report.troubles:
+                context.log.error("%s, connector %s: %s", trouble.workspace, trouble.connector, trouble.words)
             results.append(PartResult(run, workspace, keys, report))
     return results
