@@ -19,6 +19,12 @@
     │   ├── (pause)   RateLimitedError       carries retry_after_s
     │   ├── (restart) CursorExpiredError     walk the window again from its first page
     │   └── (retry)   TransientSourceError   time-outs, resets, 5xx
+    ├── ModelError              a language model did not answer
+    │   ├── (stop)    ModelCredentialsError, ModelQuotaError, ModelRequestError, UnknownModelError
+    │   ├── (skip)    RequestTooLargeError   this one request does not fit the model; others may
+    │   ├── (gone)    UnknownBatchError      the provider has no such batch any more
+    │   ├── (pause)   ModelRateLimitedError  carries retry_after_s
+    │   └── (retry)   TransientModelError    time-outs, resets, 5xx, overload
     └── AnalysisError           one call could not be read; it is quarantined, the rest goes on
 
 Every error carries a remedy: one sentence that says what to do. No error carries a credential.
@@ -29,6 +35,7 @@ from dataclasses import dataclass
 __all__ = [
     "AlreadyExistsError",
     "AnalysisError",
+    "AskedModel",
     "BadCredentialsError",
     "ConfigurationError",
     "CredentialsSealedError",
@@ -38,13 +45,22 @@ __all__ = [
     "HeadwayError",
     "InputError",
     "MissingPermissionError",
+    "ModelCredentialsError",
+    "ModelError",
+    "ModelQuotaError",
+    "ModelRateLimitedError",
+    "ModelRequestError",
     "RateLimitedError",
     "RequestRefusedError",
+    "RequestTooLargeError",
     "SchemaOutdatedError",
     "SourceContractError",
     "SourceError",
     "StoreError",
+    "TransientModelError",
     "TransientSourceError",
+    "UnknownBatchError",
+    "UnknownModelError",
     "UnknownThingError",
     "WorkspaceBusyError",
     "WrongHostError",
@@ -190,6 +206,91 @@ class CursorExpiredError(SourceError):
 
 class TransientSourceError(SourceError):
     """A time-out, a reset or a 5xx: the same request may succeed in a moment."""
+
+    code = "unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class AskedModel:
+    """Which model failed: the coordinates every model error carries.
+
+    Attributes:
+        request_id: the provider's id of the failed request, for its support.
+    """
+
+    provider: str
+    model: str = ""
+    status: int | None = None
+    request_id: str | None = None
+
+
+class ModelError(HeadwayError):
+    """A language model did not answer what was asked.
+
+    Attributes:
+        at: the provider, model and HTTP status it happened at.
+    """
+
+    #: The word for this kind of failure in health states, metadata and JSON.
+    code = "model_error"
+
+    def __init__(self, message: str, remedy: str = "", *, at: AskedModel) -> None:
+        super().__init__(message, remedy)
+        self.at = at
+
+
+class ModelCredentialsError(ModelError):
+    """The provider refuses the key, or the key may not do this (HTTP 401, 403)."""
+
+    code = "bad_credentials"
+
+
+class ModelQuotaError(ModelError):
+    """The account has no money or quota left; waiting does not help, paying does."""
+
+    code = "quota_spent"
+
+
+class ModelRequestError(ModelError):
+    """The provider refuses the form of the request, or its answer has no usable form."""
+
+    code = "contract"
+
+
+class UnknownModelError(ModelError):
+    """The provider has no model of that name, or no longer."""
+
+    code = "unknown_model"
+
+
+class RequestTooLargeError(ModelError):
+    """This request is longer than the model's context or the provider's limit; a shorter one may pass."""
+
+    code = "too_large"
+
+
+class UnknownBatchError(ModelError):
+    """The provider has no such batch, or no longer keeps its results."""
+
+    code = "unknown_batch"
+
+
+class ModelRateLimitedError(ModelError):
+    """The provider asks for a wait (HTTP 429).
+
+    Attributes:
+        retry_after_s: seconds to wait, as the provider said, or None if it did not.
+    """
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, remedy: str = "", *, at: AskedModel, retry_after_s: float | None) -> None:
+        super().__init__(message, remedy, at=at)
+        self.retry_after_s = retry_after_s
+
+
+class TransientModelError(ModelError):
+    """A time-out, a reset, a 5xx or an overload: the same request may succeed in a moment."""
 
     code = "unreachable"
 
