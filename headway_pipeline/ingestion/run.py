@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
-from headway_pipeline.analysis.contract import Analyst, Usage
+from headway_pipeline.analysis.contract import Analyst
+from headway_pipeline.model.usage import Usage
 from headway_pipeline.model.workspaces import Workspace
 from headway_pipeline.sources.contract import Source
 from headway_pipeline.store import Store

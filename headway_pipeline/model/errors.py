@@ -32,6 +32,8 @@ Every error carries a remedy: one sentence that says what to do. No error carrie
 
 from dataclasses import dataclass
 
+from headway_pipeline.model.usage import Usage
+
 __all__ = [
     "AlreadyExistsError",
     "AnalysisError",
@@ -296,4 +298,12 @@ class TransientModelError(ModelError):
 
 
 class AnalysisError(HeadwayError):
-    """One call could not be read by the analyst; it is quarantined and the rest goes on."""
+    """One call could not be read by the analyst; it is quarantined and the rest goes on.
+
+    Attributes:
+        usage: what was paid for before it failed.
+    """
+
+    def __init__(self, message: str, remedy: str = "", *, usage: Usage | None = None) -> None:
+        super().__init__(message, remedy)
+        self.usage = usage or Usage()
