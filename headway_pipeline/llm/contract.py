@@ -173,11 +173,13 @@ class Access:
         api_key: "" where the provider needs none.
         base_url: another address than the provider's own: a compatible server, a proxy, the sandbox.
         timeout_s: longest wait for one answer.
+        context_tokens: length of the models' context, where the provider cannot tell.
     """
 
     api_key: str = field(repr=False)
     base_url: str | None = None
     timeout_s: float = 600.0
+    context_tokens: int | None = None
 
 
 class Provider(ABC):
@@ -193,6 +195,8 @@ class Provider(ABC):
     label: ClassVar[str]
     #: The environment variable that holds its key.
     key_variable: ClassVar[str]
+    #: The environment variable that holds another address than its own.
+    url_variable: ClassVar[str]
     #: Whether it refuses to work without a key.
     needs_key: ClassVar[bool] = True
     #: Whether `Access.base_url` must be given.
@@ -204,6 +208,10 @@ class Provider(ABC):
 
     def __init__(self, access: Access) -> None:
         self.access = access
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close what connections are open; the provider is of no use afterwards."""
 
     @abstractmethod
     def complete(self, request: LLMRequest) -> LLMResponse:
@@ -310,6 +318,10 @@ class BatchProvider(Provider):
     batch_limits: ClassVar[BatchLimits]
 
     @abstractmethod
+    def weigh(self, request: LLMRequest) -> int:
+        """How many bytes the request adds to a batch."""
+
+    @abstractmethod
     def submit(self, requests: Sequence[LLMRequest], marker: str) -> str:
         """Hand in a batch of at most `batch_limits`, all of one model; returns the provider's id of it.
 
@@ -350,4 +362,12 @@ class BatchProvider(Provider):
 
         Raises:
             ModelError: any of the tree.
+        """
+
+    @abstractmethod
+    def discard(self, external_id: str) -> None:
+        """Delete what the provider keeps of a batch that runs no more: it holds what customers said.
+
+        Raises:
+            ModelError: any of the tree; `UnknownBatchError` where nothing is kept any more.
         """
