@@ -25,6 +25,9 @@
     │   ├── (gone)    UnknownBatchError      the provider has no such batch any more
     │   ├── (pause)   ModelRateLimitedError  carries retry_after_s
     │   └── (retry)   TransientModelError    time-outs, resets, 5xx, overload
+    ├── HeldBackError           a question is not asked now; its call waits and a later run takes it
+    │   ├── BudgetSpentError        the run's or the month's budget is spent
+    │   └── AnswerPendingError      somebody else, or a batch, is asking it
     └── AnalysisError           one call could not be read; it is quarantined, the rest goes on
 
 Every error carries a remedy: one sentence that says what to do. No error carries a credential.
@@ -37,14 +40,17 @@ from headway_pipeline.model.usage import Usage
 __all__ = [
     "AlreadyExistsError",
     "AnalysisError",
+    "AnswerPendingError",
     "AskedModel",
     "BadCredentialsError",
+    "BudgetSpentError",
     "ConfigurationError",
     "CredentialsSealedError",
     "CursorExpiredError",
     "DatabaseUnavailableError",
     "EvidenceRefusedError",
     "HeadwayError",
+    "HeldBackError",
     "InputError",
     "MissingPermissionError",
     "ModelCredentialsError",
@@ -295,6 +301,18 @@ class TransientModelError(ModelError):
     """A time-out, a reset, a 5xx or an overload: the same request may succeed in a moment."""
 
     code = "unreachable"
+
+
+class HeldBackError(HeadwayError):
+    """A question to a model is not asked now; nothing is lost."""
+
+
+class BudgetSpentError(HeldBackError):
+    """The answer might cost more than is left of a budget."""
+
+
+class AnswerPendingError(HeldBackError):
+    """Somebody else is asking the same question, or a batch is."""
 
 
 class AnalysisError(HeadwayError):
