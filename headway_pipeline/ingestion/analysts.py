@@ -155,8 +155,7 @@ class LanguageModels:
             key=workspace.id.bytes,
             names=self._store.messages.participant_names(workspace.id, message_id),
             is_redacting=workspace.reading.is_redacting,
-            # Only a call that is read whole may be too long.
-            context_tokens=self._context_tokens(choice.provider, choice.model) if stage is Stage.EXTRACTION else None,
+            context_tokens=self._context_tokens(choice.provider, choice.model),
             stages=(stage,),
         )
 
