@@ -82,7 +82,8 @@ def _truthful(question: Question, truth: Sequence[Planted]) -> dict[str, Any]:
 
 
 def _relevance(question: Question, truth: Sequence[Planted]) -> dict[str, Any]:
-    found = [each.planted for each in planted_in(lines_shown(question.prompt), truth) if each.line.may_be_evidence]
+    shown = planted_in(lines_shown(question.prompt), truth, is_part_enough=True)
+    found = [each.planted for each in shown]
     themes = themes_shown(question.prompt, question.schema)
     numbers = [number for planted in found if (number := _number_of(planted, themes)) is not None]
     return {
@@ -94,7 +95,7 @@ def _relevance(question: Question, truth: Sequence[Planted]) -> dict[str, Any]:
 
 
 def _extraction(question: Question, truth: Sequence[Planted]) -> dict[str, Any]:
-    found = [each for each in planted_in(lines_shown(question.prompt), truth) if each.line.may_be_evidence]
+    found = planted_in(lines_shown(question.prompt), truth)
     return {
         "items": [_item(each.planted, each.line.number, each.words) for each in found],
         "call_sentiment": "neutral",
@@ -120,7 +121,7 @@ def _item(planted: Planted, number: int, words: str) -> dict[str, Any]:
 def _matching(question: Question, truth: Sequence[Planted]) -> dict[str, Any]:
     themes = themes_shown(question.prompt, question.schema)
     matches = []
-    for item, text in items_shown(question.prompt, question.schema).items():
+    for item, text in items_shown(question.prompt).items():
         planted = planted_of(text, truth)
         first = None if planted is None else _number_of(planted, themes)
         second = next((number for number in themes if number != first), NO_THEME) if first else NO_THEME
@@ -137,11 +138,11 @@ def _matching(question: Question, truth: Sequence[Planted]) -> dict[str, Any]:
 
 
 def _number_of(planted: Planted, themes: Mapping[str, str]) -> str | None:
-    """The number of the planted theme; where one name begins another, the longer fits."""
-    if planted.theme is None:
+    """The number of the planted theme, if the prompt lists it."""
+    name = planted.theme
+    if name is None:
         return None
-    fitting = [number for number, text in themes.items() if text.startswith(planted.theme)]
-    return min(fitting, key=lambda number: len(themes[number]), default=None)
+    return next((number for number, text in themes.items() if text == name or text.startswith(f"{name}:")), None)
 
 
 def _minimal(schema: Mapping[str, Any]) -> Any:

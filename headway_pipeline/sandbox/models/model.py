@@ -52,7 +52,13 @@ def tokens_in(chars: int) -> int:
 
 
 class LocalModel:
-    """Answers from the truth, as its rules say. Rules and truth can be replaced at any time."""
+    """Answers from the truth, as its rules say.
+
+    Attributes:
+        truth: what is planted in the calls; replace it at any time.
+        rules: how it behaves; replace them at any time.
+        clock: aware UTC; limits and batches go by it.
+    """
 
     def __init__(
         self,

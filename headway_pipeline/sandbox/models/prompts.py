@@ -9,8 +9,10 @@ __all__ = ["ShownLine", "items_shown", "lines_shown", "theme_numbers", "themes_s
 
 #: `[12] C: text`, or an excerpt of it without a number.
 LINE = re.compile(r"^\s*(?:\[(\d+)\]\s*)?([CVU]):\s?(.*)$", re.MULTILINE)
-#: `1. text`, `[1] text`, `1: text`.
-NUMBERED = re.compile(r"^\s*\[?(\d+)[\].:)]+\s+(.*)$", re.MULTILINE)
+#: `1. Name: description`.
+THEME = re.compile(r"^(\d+)\.\s+(.*)$", re.MULTILINE)
+#: `[1] type: title`, followed by lines that belong to it.
+ITEM = re.compile(r"^\[(\d+)\] (?![CVU]:)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +44,18 @@ def theme_numbers(schema: Mapping[str, Any]) -> list[str]:
 
 
 def themes_shown(prompt: str, schema: Mapping[str, Any]) -> dict[str, str]:
-    """The themes by their numbers: the first numbered lines of the prompt."""
+    """The themes by their numbers; only those an answer may name, each as it stands first."""
     wanted = theme_numbers(schema)
-    found = NUMBERED.findall(prompt)[: len(wanted)]
-    return {number: text for number, text in found if number in wanted}
+    shown: dict[str, str] = {}
+    for number, text in THEME.findall(prompt):
+        if number in wanted:
+            shown.setdefault(number, text)
+    return shown
 
 
-def items_shown(prompt: str, schema: Mapping[str, Any]) -> dict[int, str]:
-    """The items to be filed by their numbers: what follows the themes, each up to the next number."""
-    starts = list(NUMBERED.finditer(prompt))[len(theme_numbers(schema)) :]
+def items_shown(prompt: str) -> dict[int, str]:
+    """The items to be filed by their numbers, each up to the next one."""
+    starts = list(ITEM.finditer(prompt))
     ends = [*(start.start() for start in starts[1:]), len(prompt)]
     return {int(start[1]): prompt[start.start() : end] for start, end in zip(starts, ends, strict=True)}
 

@@ -10,6 +10,8 @@ __all__ = ["Planted", "PlantedIn", "planted_in", "planted_of"]
 
 #: Words that were taken out before the prompt was sent: `[PERSON_1]`.
 PLACEHOLDER = "_"
+#: So many characters of a passage are not said by chance.
+TELLING_CHARS = 40
 #: How much of a quote with placeholders must still be the same, of 100.
 ENOUGH_ALIKE = 85.0
 
@@ -40,18 +42,28 @@ class PlantedIn:
     words: str
 
 
-def planted_in(lines: Sequence[ShownLine], truth: Iterable[Planted]) -> list[PlantedIn]:
-    """The planted passages that the lines show, in the order of the lines."""
+def planted_in(
+    lines: Sequence[ShownLine], truth: Iterable[Planted], *, is_part_enough: bool = False
+) -> list[PlantedIn]:
+    """The planted passages that lines of others than the vendor show, in the order of the lines.
+
+    Args:
+        is_part_enough: whether the beginning or the end of a passage will do, as excerpts may cut it.
+    """
+    lines = [line for line in lines if line.may_be_evidence]
     found: list[PlantedIn] = []
     whole = "\n".join(line.text for line in lines)
     has_gaps = "[" in whole
     for planted in truth:
-        if planted.quote in whole:
-            line = next((line for line in lines if planted.quote in line.text), None)
-            if line is not None:
-                found.append(PlantedIn(planted, line, planted.quote))
-        elif has_gaps:
-            found += _redacted(planted, lines)[:1]
+        parts = [planted.quote]
+        if is_part_enough and len(planted.quote) > TELLING_CHARS:
+            parts += [planted.quote[:TELLING_CHARS], planted.quote[-TELLING_CHARS:]]
+        shown = [
+            PlantedIn(planted, line, part) for part in parts if part in whole for line in lines if part in line.text
+        ]
+        if not shown and has_gaps:
+            shown = _redacted(planted, lines)
+        found += shown[:1]
     return sorted(found, key=lambda each: lines.index(each.line))
 
 
