@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from headway_pipeline.analysis.contract import Analyst, Candidate, Usage
+from headway_pipeline.analysis.contract import Analyst, Candidate
 from headway_pipeline.analysis.grounding import Grounded, GroundingIndex, RefusalReason
 from headway_pipeline.model.calls import Transcript
 from headway_pipeline.model.features import Evidence, ExtractedFeature, FeatureType, Sentiment, Urgency
+from headway_pipeline.model.usage import Usage
 
 __all__ = ["Extraction", "Refused", "extract"]
 

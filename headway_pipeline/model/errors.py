@@ -25,6 +25,9 @@
     │   ├── (gone)    UnknownBatchError      the provider has no such batch any more
     │   ├── (pause)   ModelRateLimitedError  carries retry_after_s
     │   └── (retry)   TransientModelError    time-outs, resets, 5xx, overload
+    ├── HeldBackError           a question is not asked now; its call waits and a later run takes it
+    │   ├── BudgetSpentError        the run's or the month's budget is spent
+    │   └── AnswerPendingError      somebody else, or a batch, is asking it
     └── AnalysisError           one call could not be read; it is quarantined, the rest goes on
 
 Every error carries a remedy: one sentence that says what to do. No error carries a credential.
@@ -32,17 +35,22 @@ Every error carries a remedy: one sentence that says what to do. No error carrie
 
 from dataclasses import dataclass
 
+from headway_pipeline.model.usage import Usage
+
 __all__ = [
     "AlreadyExistsError",
     "AnalysisError",
+    "AnswerPendingError",
     "AskedModel",
     "BadCredentialsError",
+    "BudgetSpentError",
     "ConfigurationError",
     "CredentialsSealedError",
     "CursorExpiredError",
     "DatabaseUnavailableError",
     "EvidenceRefusedError",
     "HeadwayError",
+    "HeldBackError",
     "InputError",
     "MissingPermissionError",
     "ModelCredentialsError",
@@ -295,5 +303,25 @@ class TransientModelError(ModelError):
     code = "unreachable"
 
 
+class HeldBackError(HeadwayError):
+    """A question to a model is not asked now; nothing is lost."""
+
+
+class BudgetSpentError(HeldBackError):
+    """The answer might cost more than is left of a budget."""
+
+
+class AnswerPendingError(HeldBackError):
+    """Somebody else is asking the same question, or a batch is."""
+
+
 class AnalysisError(HeadwayError):
-    """One call could not be read by the analyst; it is quarantined and the rest goes on."""
+    """One call could not be read by the analyst; it is quarantined and the rest goes on.
+
+    Attributes:
+        usage: what was paid for before it failed.
+    """
+
+    def __init__(self, message: str, remedy: str = "", *, usage: Usage | None = None) -> None:
+        super().__init__(message, remedy)
+        self.usage = usage or Usage()

@@ -15,9 +15,9 @@ from typing import Any
 
 import dagster as dg
 
-from headway_pipeline.analysis.contract import Usage
 from headway_pipeline.ingestion.run import Progress
 from headway_pipeline.model.errors import ConfigurationError, InputError
+from headway_pipeline.model.usage import Usage
 from headway_pipeline.orchestration.graph import build_defs
 from headway_pipeline.orchestration.jobs import INGEST_JOB
 from headway_pipeline.orchestration.metadata import BY_SOURCE, MODEL

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
+from headway_pipeline.store.answers import Answers
 from headway_pipeline.store.audit import Audit
 from headway_pipeline.store.connectors import Connectors
 from headway_pipeline.store.engine import Database
@@ -51,6 +52,7 @@ class Store:
         self.relevance_scores = RelevanceScores(ledger)
         self.extractions = Extractions(ledger)
         self.filings = Filings(ledger)
+        self.answers = Answers(database, now)
         self.reading = Reading(database, self.messages, self.connectors)
         self.audit = Audit(database)
 
