@@ -132,6 +132,10 @@ class LanguageModels:
         """See `run.Analysts`."""
         self._store.answers.release_others(lease)
 
+    def hand_in(self) -> None:
+        """See `run.Analysts`."""
+        self._desk.hand_in()
+
     def _ask_context_tokens(self, provider: str, model: str) -> int | None:
         try:
             return self._desk.provider(provider).context_tokens(model)
