@@ -66,12 +66,17 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What an analyst found in one call, and the tone of the call as a whole."""
+    """What an analyst found in one call, and the tone of the call as a whole.
+
+    Attributes:
+        unread: turns that read like instructions to a machine and could not be read apart.
+    """
 
     candidates: tuple[Candidate, ...]
     sentiment: Sentiment
     sentiment_score: float
     usage: Usage = field(default_factory=Usage)
+    unread: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ class Extraction:
     Attributes:
         items: in the order in which their first evidence was spoken.
         merged: how many grounded items were duplicates of another and became part of it.
+        unread: turns that the analyst did not read; see `Reading`.
     """
 
     items: tuple[ExtractedFeature, ...]
@@ -45,6 +46,7 @@ class Extraction:
     sentiment_score: float
     usage: Usage
     merged: int = 0
+    unread: int = 0
 
 
 def extract(analyst: Analyst, transcript: Transcript) -> Extraction:
@@ -71,6 +73,7 @@ def extract(analyst: Analyst, transcript: Transcript) -> Extraction:
         sentiment_score=_within(-1.0, reading.sentiment_score, 1.0),
         usage=reading.usage,
         merged=len(grounded) - len(items),
+        unread=reading.unread,
     )
 
 

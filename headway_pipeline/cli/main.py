@@ -21,10 +21,11 @@ __all__ = ["COMMANDS", "headway", "run"]
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("headway_pipeline.cli.demo", "Try everything in a minute, against a local sandbox."),
     "up": ("headway_pipeline.cli.up", "Start Dagster on this machine."),
-    "workspace": ("headway_pipeline.cli.workspace", "Add and list workspaces."),
+    "workspace": ("headway_pipeline.cli.workspace", "Add, list and edit workspaces."),
     "connector": ("headway_pipeline.cli.connector", "Add, list, check and disable connectors to sources."),
     "theme": ("headway_pipeline.cli.theme", "Add, list, edit and archive themes."),
     "ingest": ("headway_pipeline.cli.ingest", "Pull a workspace's calls and turn them into filed features."),
+    "reanalyse": ("headway_pipeline.cli.reanalyse", "Read calls again with the present model; says its price first."),
     "messages": ("headway_pipeline.cli.messages", "List calls with their state in the ledger."),
     "features": ("headway_pipeline.cli.features", "List features filed under themes, with their quotes."),
     "inbox": ("headway_pipeline.cli.inbox", "List what was extracted but fits no theme."),

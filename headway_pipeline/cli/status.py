@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from headway_pipeline.cli.budget import price_words
 from headway_pipeline.cli.context import opened, verbose_option, workspace_option
 from headway_pipeline.cli.output import Column, format_option, say, show
 
@@ -34,7 +35,7 @@ WAITING_COLUMNS = (
 @format_option
 @verbose_option
 def command(workspace_ref: str, output_format: str, verbose: bool) -> None:  # noqa: ARG001
-    """Show the ledger by source and state, the connectors' health, and the lag."""
+    """Show the ledger by source and state, the connectors' health, the lag, and what language models cost."""
     with opened() as store:
         workspace = store.workspaces.find(workspace_ref)
         status: dict[str, Any] = store.reading.status(workspace.id)
@@ -48,5 +49,11 @@ def command(workspace_ref: str, output_format: str, verbose: bool) -> None:  # n
     show(status["waiting"], WAITING_COLUMNS, output_format, empty="no call waits for anything")
     click.echo()
     show(status["connectors"], CONNECTOR_COLUMNS, output_format, empty="no connectors: see `headway connector add`")
+    model = status["model"]
+    unpriced = f", and {model['unpriced']} answers of unknown price" if model["unpriced"] else ""
+    say(
+        f"language models: {model['answers']} answers, {model['input_tokens']:,} tokens in, "
+        f"{model['output_tokens']:,} out, {price_words(model['cost_usd'])}{unpriced}"
+    )
     newest = status["lag"]["newest_call_at"]
     say(f"newest call: {newest:%Y-%m-%d %H:%M} UTC" if newest else "no call yet")

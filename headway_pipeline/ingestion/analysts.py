@@ -10,14 +10,16 @@ from headway_pipeline.analysis.contract import Analyst
 from headway_pipeline.analysis.language_model import LanguageModelAnalyst
 from headway_pipeline.analysis.language_model.prompts import version_of
 from headway_pipeline.ingestion.asking import CallAsker, Desk
+from headway_pipeline.ingestion.run import Effects
 from headway_pipeline.llm.contract import LLMUsage, Stage
 from headway_pipeline.llm.discovery import ModelChoice, choose_model, find_provider, read_choice
 from headway_pipeline.llm.prices import price_usd
 from headway_pipeline.model.errors import ConfigurationError, InputError, ModelRequestError, TransientModelError
 from headway_pipeline.model.workspaces import Workspace
+from headway_pipeline.settings import Settings
 from headway_pipeline.store import Lease, Store
 
-__all__ = ["OFFLINE", "LanguageModels", "ModelSettings", "model_settings", "named_model"]
+__all__ = ["OFFLINE", "LanguageModels", "ModelSettings", "language_models", "model_settings", "named_model"]
 
 #: What stands for the rules where a model may be named.
 OFFLINE = "offline"
@@ -65,6 +67,36 @@ def model_settings(environment: Mapping[str, str]) -> ModelSettings:
         if (named := environment.get(variable, "").strip())
     }
     return ModelSettings(None if is_offline else choose_model(environment), stages)
+
+
+def language_models(
+    store: Store,
+    owner: str,
+    environment: Mapping[str, str],
+    settings: Settings,
+    *,
+    effects: Effects,
+    run_budget_usd: float | None = None,
+) -> "LanguageModels":
+    """The language models of one run.
+
+    Args:
+        owner: the run's id.
+        environment: names the models, and holds keys and addresses.
+        run_budget_usd: the most that the run may spend, or None.
+
+    Raises:
+        ConfigurationError: a variable names a model there is not.
+    """
+    desk = Desk(
+        store,
+        owner,
+        environment,
+        effects=effects,
+        run_budget_usd=run_budget_usd,
+        monthly_budget_usd=settings.budget_usd,
+    )
+    return LanguageModels(store, desk, model_settings(environment))
 
 
 def named_model(named: str, where: str) -> ModelChoice | None:
@@ -123,8 +155,7 @@ class LanguageModels:
             key=workspace.id.bytes,
             names=self._store.messages.participant_names(workspace.id, message_id),
             is_redacting=workspace.reading.is_redacting,
-            # Only a call that is read whole may be too long.
-            context_tokens=self._context_tokens(choice.provider, choice.model) if stage is Stage.EXTRACTION else None,
+            context_tokens=self._context_tokens(choice.provider, choice.model),
             stages=(stage,),
         )
 

@@ -68,5 +68,7 @@ class _Extracting:
         counts = Counter(item.type.value for item in extraction.items)
         counts.update(REFUSED[refused.reason] for refused in extraction.refused)
         counts.update(analysed=1, grounded=len(extraction.items), refused=len(extraction.refused))
+        if extraction.unread:
+            counts["unread_turns"] = extraction.unread
         for what, number in counts.items():
             self.report.count(call.occurred_at.date(), call.source, what, number)

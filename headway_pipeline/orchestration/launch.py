@@ -24,7 +24,19 @@ from headway_pipeline.orchestration.metadata import BY_SOURCE, MODEL
 from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, partition_key
 from headway_pipeline.settings import Settings
 
-__all__ = ["IngestOutcome", "IngestRequest", "dagster_home", "ingest", "prepare_instance"]
+__all__ = [
+    "FETCHING",
+    "READING",
+    "IngestOutcome",
+    "IngestRequest",
+    "dagster_home",
+    "ingest",
+    "prepare_instance",
+]
+
+#: The part of the chain that asks sources, and the part that asks analysts.
+FETCHING = ("raw_calls", "transcripts")
+READING = ("relevance_scores", "extracted_features", "theme_matched_features")
 
 #: What a fresh instance folder gets. Telemetry would name this project's assets to somebody else.
 DAGSTER_YAML = """\
@@ -39,7 +51,12 @@ nux:
 
 @dataclass(frozen=True, slots=True)
 class IngestRequest:
-    """One workspace, a range of days (both included), and what bounds it."""
+    """One workspace, a range of days (both included), and what bounds it.
+
+    Attributes:
+        budget_usd: the most that language models may cost, or None.
+        assets: only these of the chain; all where none is named.
+    """
 
     slug: str
     since: date
@@ -47,6 +64,8 @@ class IngestRequest:
     limit: int | None = None
     connector_type: str | None = None
     verbose: bool = False
+    budget_usd: float | None = None
+    assets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +161,7 @@ def ingest(
                 "workspace": request.slug,
             },
             raise_on_error=False,
+            asset_selection=[dg.AssetKey(name) for name in request.assets] or None,
         )
     return _outcome(result)
 
@@ -169,7 +189,11 @@ def _quiet(*, verbose: bool) -> Iterator[None]:
 
 
 def _run_config(request: IngestRequest) -> dict[str, Any]:
-    scope = {"limit": request.limit, "connector_type": request.connector_type}
+    scope = {
+        "limit": request.limit,
+        "connector_type": request.connector_type,
+        "budget_usd": request.budget_usd,
+    }
     given = {name: value for name, value in scope.items() if value is not None}
     level = "DEBUG" if request.verbose else "CRITICAL"
     return {

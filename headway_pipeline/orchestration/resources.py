@@ -13,6 +13,7 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from headway_pipeline.analysis.contract import Analyst
+from headway_pipeline.ingestion.analysts import LanguageModels, language_models
 from headway_pipeline.ingestion.run import Effects, Progress, Run, SourceTuning, no_progress
 from headway_pipeline.model.workspaces import Workspace
 from headway_pipeline.settings import current_settings
@@ -84,16 +85,44 @@ class ScopeResource(dg.ConfigurableResource[Any]):
         default=None, ge=1, description="transcribe and analyse at most this many calls a workspace, newest first"
     )
     connector_type: str | None = Field(default=None, description="only connectors of this source, e.g. gong")
+    budget_usd: float | None = Field(
+        default=None, ge=0, description="the most that language models may cost in this run; what is left waits"
+    )
 
 
 class AnalystResource(dg.ConfigurableResource[Any]):
-    """Who reads the calls: the offline rules, deterministic and free."""
+    """Who reads the calls: a language model, or the offline rules, deterministic and free.
+
+    Keys and addresses of models come from the environment of the process, never from here.
+    """
+
+    model: str | None = Field(
+        default=None, description='provider:model, or "offline" for the rules; HEADWAY_MODEL when left out'
+    )
+    calls_at_once: int | None = Field(
+        default=None,
+        ge=1,
+        le=256,
+        description="calls a model reads at the same time; HEADWAY_CALLS_AT_ONCE when left out",
+    )
 
     def analyst(self) -> Analyst:
-        """The analyst of this run."""
+        """Who reads where no language model does."""
         from headway_pipeline.analysis.offline import OfflineAnalyst
 
         return OfflineAnalyst()
+
+    def at_once(self) -> int:
+        """How many calls a model reads at the same time."""
+        return self.calls_at_once or current_settings().calls_at_once
+
+    def models(self, store: Store, run_id: str, effects: Effects, budget_usd: float | None) -> LanguageModels:
+        """The language models of a run, with what it may spend."""
+        settings = current_settings()
+        environment = dict(settings.environment)
+        if self.model is not None:
+            environment["HEADWAY_MODEL"] = self.model
+        return language_models(store, run_id, environment, settings, effects=effects, run_budget_usd=budget_usd)
 
 
 class ProgressResource(dg.ConfigurableResource[Any]):
@@ -119,6 +148,7 @@ class LedgerResource(dg.ConfigurableResource[Any]):
     _run_id: str = PrivateAttr()
     _held: ExitStack = PrivateAttr()
     _leases: dict[str, Lease] = PrivateAttr()
+    _models: LanguageModels | None = PrivateAttr(default=None)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Open the database; called by Dagster before the first step."""
@@ -127,6 +157,7 @@ class LedgerResource(dg.ConfigurableResource[Any]):
         self._run_id = context.run.run_id if context.run else "no-run"
         self._held = ExitStack()
         self._leases = {}
+        self._models = None
 
     def teardown_after_execution(self, _context: dg.InitResourceContext) -> None:
         """Give the leases back and close the database."""
@@ -160,6 +191,9 @@ class LedgerResource(dg.ConfigurableResource[Any]):
     def run(self, resources: Any, sources: Mapping[str, type[Source]]) -> Run:
         """What the stages of this run work with."""
         scope: ScopeResource = resources.scope
+        if self._models is None:
+            # One for all assets of the run: it knows what the run has spent.
+            self._models = resources.analyst.models(self._store, self._run_id, self.effects(), scope.budget_usd)
         return Run(
             id=self._run_id,
             store=self._store,
@@ -171,6 +205,8 @@ class LedgerResource(dg.ConfigurableResource[Any]):
             limit=scope.limit,
             connector_type=scope.connector_type,
             progress=resources.progress.progress(),
+            models=self._models,
+            calls_at_once=resources.analyst.at_once(),
         )
 
 

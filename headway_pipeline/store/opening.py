@@ -18,6 +18,7 @@ from headway_pipeline.store.listings import Listings
 from headway_pipeline.store.messages import Ledger, Messages
 from headway_pipeline.store.reading import Reading
 from headway_pipeline.store.relevance import RelevanceScores
+from headway_pipeline.store.rereading import Rereading
 from headway_pipeline.store.schema import HEAD, ensure_schema
 from headway_pipeline.store.sealing import CredentialSealer
 from headway_pipeline.store.transcripts import Transcripts
@@ -55,6 +56,7 @@ class Store:
         self.filings = Filings(ledger)
         self.answers = Answers(database, now)
         self.batches = Batches(database, now)
+        self.rereading = Rereading(ledger, self.answers)
         self.reading = Reading(database, self.messages, self.connectors)
         self.audit = Audit(database)
 

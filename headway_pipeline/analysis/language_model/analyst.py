@@ -57,7 +57,7 @@ class LanguageModelAnalyst:
     def extract(self, transcript: Transcript) -> Reading:
         """See `Analyst.extract`; also raises what its asker raises."""
         shown, redaction = self._shown(transcript)
-        return read(self._conversation(), shown, redaction, self.context_tokens)
+        return read(self._conversation(), shown, redaction)
 
     def match(self, items: Sequence[ExtractedFeature], themes: Sequence[Theme]) -> Matches:
         """See `Analyst.match`; also raises what its asker raises."""
@@ -66,7 +66,7 @@ class LanguageModelAnalyst:
 
     def _conversation(self) -> Conversation:
         identity = {"redaction": REDACTION_VERSION if self.is_redacting else "off"}
-        return Conversation(self.asker, self.provider, self.model, identity)
+        return Conversation(self.asker, self.provider, self.model, identity, self.context_tokens)
 
     def _shown(self, transcript: Transcript) -> tuple[Shown, Redaction | None]:
         speakers = (segment.speaker for segment in transcript.segments if segment.speaker)

@@ -56,12 +56,18 @@ def anything_goes(_answer: BaseModel) -> None:
 
 @dataclass(slots=True)
 class Conversation:
-    """The questions about one call, and what they cost together."""
+    """The questions about one call, and what they cost together.
+
+    Attributes:
+        identity: what the answer to each rests on beside its texts.
+        context_tokens: how much the model takes at once, or None for what every current model does.
+    """
 
     asker: Asker
     provider: str
     model: str
     identity: Mapping[str, str]
+    context_tokens: int | None = None
     usage: Usage = field(default_factory=Usage)
 
     def request(self, stage: Stage, user: str, schema: Mapping[str, Any], **identity: str) -> LLMRequest:
@@ -79,7 +85,7 @@ class Conversation:
             user=user,
             schema_name=stage.value,
             schema=schema,
-            max_output_tokens=prompt.most_output_tokens,
+            max_output_tokens=prompt.most_output_tokens(self.context_tokens),
             effort=_EFFORTS[stage],
             identity={**self.identity, "prompt": prompt.version, **identity},
         )

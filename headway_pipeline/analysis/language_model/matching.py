@@ -1,6 +1,6 @@
 """Matching: which themes items belong to, by number or "none"."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from headway_pipeline.analysis.contract import Matches
 from headway_pipeline.analysis.language_model.conversation import Conversation, TruncatedAnswerError
@@ -16,6 +16,7 @@ from headway_pipeline.analysis.language_model.suspicion import is_suspicious
 from headway_pipeline.analysis.language_model.themes import numbered_themes, scores_of, themes_identity
 from headway_pipeline.analysis.redaction import Redaction
 from headway_pipeline.llm.contract import Stage
+from headway_pipeline.model.errors import AnalysisError
 from headway_pipeline.model.features import ExtractedFeature, Theme, ThemeScore
 from headway_pipeline.model.identity import content_hash
 
@@ -45,11 +46,14 @@ def match(
     scores: list[tuple[ThemeScore, ...]] = [()] * len(items)
     apart = [number for number, item in enumerate(items) if _is_suspicious(item)]
     together = [number for number in range(len(items)) if number not in set(apart)]
-    for numbers in (together, apart):
-        for start in range(0, len(numbers), ITEMS_AT_ONCE):
-            group = numbers[start : start + ITEMS_AT_ONCE]
-            for number, found in zip(group, matcher.scores([items[number] for number in group]), strict=True):
-                scores[number] = found
+    for number, found in matcher.in_groups(items, together):
+        scores[number] = found
+    try:
+        for number, found in matcher.in_groups(items, apart):
+            scores[number] = found
+    except AnalysisError:
+        # Items made of instructions are no reason to file no other: they stay in the inbox, where people see them.
+        pass
     return Matches(tuple(scores), conversation.usage)
 
 
@@ -70,6 +74,14 @@ class _Matcher:
         self._key = key
         words = [*(str(number) for number in range(1, len(themes) + 1)), NO_THEME]
         self._schema = schema_of(MatchingAnswer, {"first": words, "second": words})
+
+    def in_groups(
+        self, items: Sequence[ExtractedFeature], numbers: Sequence[int]
+    ) -> Iterator[tuple[int, tuple[ThemeScore, ...]]]:
+        """The scores of the items of these numbers, in as many requests as they need."""
+        for start in range(0, len(numbers), ITEMS_AT_ONCE):
+            group = numbers[start : start + ITEMS_AT_ONCE]
+            yield from zip(group, self.scores([items[number] for number in group]), strict=True)
 
     def scores(self, items: Sequence[ExtractedFeature]) -> list[tuple[ThemeScore, ...]]:
         """One entry for each item, in their order."""

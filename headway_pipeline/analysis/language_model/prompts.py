@@ -39,10 +39,10 @@ class Prompt:
     system: str
     version: str
 
-    @property
-    def most_output_tokens(self) -> int:
-        """How long an answer may be."""
-        return MOST_OUTPUT_TOKENS[self.stage]
+    def most_output_tokens(self, context_tokens: int | None) -> int:
+        """How long an answer may be: at most a third of a small model's context."""
+        most = MOST_OUTPUT_TOKENS[self.stage]
+        return most if context_tokens is None else min(most, context_tokens // 3)
 
 
 @cache

@@ -38,30 +38,34 @@ class _PartRead:
     chars: int
 
 
-def read(
-    conversation: Conversation, shown: Shown, redaction: Redaction | None, context_tokens: int | None
-) -> Reading:
+def read(conversation: Conversation, shown: Shown, redaction: Redaction | None) -> Reading:
     """Every item the model finds; those whose quotes were not spoken are asked for once more and left to grounding.
 
     Raises:
         AnalysisError: the model refuses, or its answers are of no use.
     """
     reader = _Reader(conversation, shown, redaction)
-    most_chars = _part_chars(context_tokens)
+    most_chars = _part_chars(conversation.context_tokens)
     plain = [line for line in shown.lines if not is_suspicious(line.text)]
     # What reads like an instruction is read apart, so that it can change nothing else.
     apart = [line for line in shown.lines if is_suspicious(line.text)]
-    parts = [part for lines in (plain, apart) for part in parts_of(lines, most_chars)]
-    found = [done for part in parts if _may_be_quoted(part) for done in reader.read_part(part)]
+    found = [done for part in parts_of(plain, most_chars) if _may_be_quoted(part) for done in reader.read_part(part)]
     sentiment, score = _tone(found)
+    unread = 0
+    for part in parts_of(apart, most_chars):
+        try:
+            found += reader.read_part(part) if _may_be_quoted(part) else ()
+        except AnalysisError:
+            # The model did as it was told, or refused: that costs these turns and not the call.
+            unread += len(part)
     candidates = tuple(candidate for done in found for candidate in done.candidates)
-    return Reading(candidates, sentiment, score, conversation.usage)
+    return Reading(candidates, sentiment, score, conversation.usage, unread)
 
 
 def _part_chars(context_tokens: int | None) -> int:
     prompt = prompt_of(Stage.EXTRACTION)
     fixed = len(prompt.system) + len(canonical(schema_of(ExtractionAnswer)))
-    tokens = (context_tokens or DEFAULT_CONTEXT_TOKENS) * FILLED - prompt.most_output_tokens
+    tokens = (context_tokens or DEFAULT_CONTEXT_TOKENS) * FILLED - prompt.most_output_tokens(context_tokens)
     return max(int(tokens * CHARS_PER_TOKEN) - fixed, LEAST_PART_CHARS)
 
 
