@@ -29,7 +29,7 @@ from headway_pipeline.store import Store
 from headway_pipeline.store.answers import NewAnswer
 from headway_pipeline.store.batches import Batch
 
-__all__ = ["SETTLED", "Advanced", "advance_batches"]
+__all__ = ["SETTLED", "Advanced", "advance_batches", "has_due_batches"]
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +59,28 @@ class Advanced:
     def has_ended(self) -> bool:
         """Whether nothing more comes of it."""
         return self.state != "waiting"
+
+
+def has_due_batches(store: Store, connect: Connect, effects: Effects) -> bool:
+    """Whether a look at the open batches would bring one further: it has ended, or may be lost.
+
+    A provider that cannot be asked has none.
+    """
+    with ExitStack() as closing:
+        provider_of = cache(lambda name: _connected(connect, name, closing))
+        return any(_is_due(provider_of, effects, batch) for batch in store.batches.open())
+
+
+def _is_due(provider_of: Callable[[str], BatchProvider], effects: Effects, batch: Batch) -> bool:
+    if batch.external_id is None:
+        return effects.now() - batch.prepared_at >= SETTLED
+    try:
+        return provider_of(batch.provider).poll(batch.external_id).state is not BatchState.RUNNING
+    except UnknownBatchError:
+        return True
+    except (ModelError, ConfigurationError) as error:
+        logger.warning("batch %s cannot be asked after: %s", batch.id, error)
+        return False
 
 
 def advance_batches(store: Store, connect: Connect, effects: Effects) -> list[Advanced]:

@@ -13,6 +13,7 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from headway_pipeline.model.ledger import ReasonCode
 from headway_pipeline.store.answers import (
     MOST_ATTEMPTS,
     MonthlyBudget,
@@ -27,7 +28,7 @@ from headway_pipeline.store.engine import Database
 from headway_pipeline.store.statements import insert_into
 from headway_pipeline.store.tables import messages, model_answers, model_batches, workspaces
 
-__all__ = ["Batch", "BatchDays", "Batches", "Prepared"]
+__all__ = ["Batch", "BatchDays", "Batches", "Prepared", "ReadyDays"]
 
 #: Databases bound how many values a statement may name.
 AT_ONCE = 500
@@ -66,6 +67,15 @@ class Prepared:
     prepared_at: datetime
     fingerprints: frozenset[str]
     over_budget: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyDays:
+    """A workspace with calls that may be read on, and the days they lie between."""
+
+    slug: str
+    first: date
+    last: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +297,28 @@ class Batches:
         with self._database.reading() as connection:
             rows = connection.execute(query).all()
         return [BatchDays(row.id, row.slug, row.first.date(), row.last.date()) for row in rows]
+
+    def ready_to_go_on(self) -> list[ReadyDays]:
+        """Workspaces and days of calls that wait for an answer nobody is asking for any more."""
+        live = sa.exists().where(
+            model_answers.c.message_id == messages.c.id,
+            model_answers.c.state == "claimed",
+            sa.or_(model_answers.c.batch_id.is_not(None), model_answers.c.claimed_until > self._now()),
+        )
+        query = (
+            sa.select(
+                workspaces.c.slug,
+                sa.func.min(messages.c.occurred_at).label("first"),
+                sa.func.max(messages.c.occurred_at).label("last"),
+            )
+            .join(workspaces, workspaces.c.id == messages.c.workspace_id)
+            .where(messages.c.reason.startswith(f"{ReasonCode.ANSWER_PENDING.value}:"), ~live)
+            .group_by(workspaces.c.slug)
+            .order_by(workspaces.c.slug)
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(query).all()
+        return [ReadyDays(row.slug, row.first.date(), row.last.date()) for row in rows]
 
 
 def _within(
