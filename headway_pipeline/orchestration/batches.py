@@ -1,4 +1,4 @@
-"""The sensor over language-model batches: asks after them, has them landed, and has their calls read on.
+"""The sensors over language-model batches: one has their answers landed, the other has their calls read on.
 
 Concept: https://docs.dagster.io/guides/automate/sensors
 """
@@ -6,7 +6,6 @@ Concept: https://docs.dagster.io/guides/automate/sensors
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import dagster as dg
 
@@ -19,7 +18,7 @@ from headway_pipeline.orchestration.resources import LedgerResource
 from headway_pipeline.settings import current_settings
 from headway_pipeline.store.batches import BatchDays, ReadyDays
 
-__all__ = ["Reading", "build_batches_sensor", "decide_readings"]
+__all__ = ["Reading", "build_batch_sensors", "decide_readings"]
 
 #: A tick may take a minute in all.
 POLL_TIMEOUT_S = 15.0
@@ -58,46 +57,58 @@ def _reading(key: str, days: BatchDays | ReadyDays) -> Reading:
     return Reading(key, days.slug, partition_key(days.slug, days.first), partition_key(days.slug, days.last))
 
 
-def build_batches_sensor(jobs: Sequence[Any]) -> dg.SensorDefinition:
-    """Level-triggered: each tick decides anew from the database and the providers.
+def build_batch_sensors() -> list[dg.SensorDefinition]:
+    """Both level-triggered: each tick decides anew, from the database and the providers."""
+    return [_model_batches(), _landed_answers()]
 
-    Args:
-        jobs: the two it may request.
-    """
 
+def _model_batches() -> dg.SensorDefinition:
     @dg.sensor(
         name="model_batches",
+        job_name=BATCHES_JOB,
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Asks after batches of language models, has their answers landed and their calls read on.",
-        jobs=jobs,
+        description="Asks after open batches of language models, and has the answers of those that ended landed.",
     )
-    def model_batches(context: dg.SensorEvaluationContext, ledger: LedgerResource) -> dg.SensorResult | dg.SkipReason:
+    def model_batches(context: dg.SensorEvaluationContext, ledger: LedgerResource) -> dg.RunRequest | dg.SkipReason:
         environment = current_settings().environment
-        now = ledger.effects().now()
         with translated():
-            store = ledger.store
-            is_due = has_due_batches(store, lambda name: connect(name, environment, timeout_s=15.0), ledger.effects())
-            readings = decide_readings(
-                store.batches.finished_since(now - RECENT), store.batches.ready_to_go_on(), now
+            is_due = has_due_batches(
+                ledger.store, lambda name: connect(name, environment, timeout_s=POLL_TIMEOUT_S), ledger.effects()
             )
-        requests = [_reading_request(reading) for reading in readings]
-        if is_due and not _is_landing(context.instance):
-            requests.append(dg.RunRequest(job_name=BATCHES_JOB))
-        return dg.SensorResult(run_requests=requests) if requests else dg.SkipReason("no batch has come further")
+        if not is_due:
+            return dg.SkipReason("no batch has come further")
+        landing = dg.RunsFilter(job_name=BATCHES_JOB, statuses=IN_PROGRESS)
+        if context.instance.get_runs_count(landing):
+            return dg.SkipReason("answers are being landed")
+        return dg.RunRequest()
 
     return model_batches
 
 
-def _is_landing(instance: dg.DagsterInstance) -> bool:
-    running = dg.RunsFilter(job_name=BATCHES_JOB, statuses=IN_PROGRESS)
-    return instance.get_runs_count(running) > 0
+def _landed_answers() -> dg.SensorDefinition:
+    @dg.sensor(
+        name="landed_answers",
+        job_name=INGEST_JOB,
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Has calls read on whose answers came with a batch.",
+    )
+    def landed_answers(ledger: LedgerResource) -> dg.SensorResult | dg.SkipReason:
+        now = ledger.effects().now()
+        with translated():
+            batches = ledger.store.batches
+            readings = decide_readings(batches.finished_since(now - RECENT), batches.ready_to_go_on(), now)
+        if not readings:
+            return dg.SkipReason("no call waits for an answer that has landed")
+        return dg.SensorResult(run_requests=[_request(reading) for reading in readings])
+
+    return landed_answers
 
 
-def _reading_request(reading: Reading) -> dg.RunRequest:
+def _request(reading: Reading) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=reading.key,
-        job_name=INGEST_JOB,
         asset_selection=[dg.AssetKey(name) for name in READING],
         run_config={"resources": {"scope": {"config": {"batch": True}}}},
         tags={

@@ -31,12 +31,11 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
         # `backfill_policy` is marked beta; docs/decisions/0003 says why it is used all the same.
         warnings.simplefilter("ignore", dg.BetaWarning)
         assets = build_assets(build_partitions(current_settings().start_date))
-    jobs = [build_ingest_job(), build_batches_job()]
     return dg.Definitions(
         assets=assets,
         asset_checks=build_checks(),
-        jobs=jobs,
-        sensors=build_sensors(jobs),
+        jobs=[build_ingest_job(), build_batches_job()],
+        sensors=build_sensors(),
         resources={**build_resources(discover()), **(resource_overrides or {})},
         executor=dg.in_process_executor,
     )

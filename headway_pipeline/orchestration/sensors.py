@@ -3,13 +3,12 @@
 Concept: https://docs.dagster.io/guides/automate/sensors
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 import dagster as dg
 
-from headway_pipeline.orchestration.batches import build_batches_sensor
+from headway_pipeline.orchestration.batches import build_batch_sensors
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS
 from headway_pipeline.orchestration.resources import LedgerResource
@@ -32,12 +31,8 @@ def decide_partitions(active: Collection[str], existing: Collection[str]) -> Par
     )
 
 
-def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
-    """Every sensor of the pipeline.
-
-    Args:
-        jobs: those they may request runs of.
-    """
+def build_sensors() -> list[dg.SensorDefinition]:
+    """Every sensor of the pipeline."""
 
     @dg.sensor(
         name="workspaces_as_partitions",
@@ -62,4 +57,4 @@ def build_sensors(jobs: Sequence[Any]) -> list[dg.SensorDefinition]:
             requests.append(partitions.build_delete_request(list(change.remove)))
         return dg.SensorResult(dynamic_partitions_requests=requests)
 
-    return [workspaces_as_partitions, build_batches_sensor(jobs)]
+    return [workspaces_as_partitions, *build_batch_sensors()]
