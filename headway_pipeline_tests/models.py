@@ -119,6 +119,7 @@ class ScriptedModel(Provider):
         super().__init__(Access(""))
         self.behaviour = behaviour
         self.requests: list[LLMRequest] = []
+        self.is_closed = False
         self._lock = threading.Lock()
 
     def complete(self, request: LLMRequest) -> LLMResponse:
@@ -131,6 +132,9 @@ class ScriptedModel(Provider):
 
     def context_tokens(self, model: str) -> int | None:
         return 200_000
+
+    def close(self) -> None:
+        self.is_closed = True
 
     def asked(self, stage: Stage) -> int:
         """How many requests of a stage there were."""

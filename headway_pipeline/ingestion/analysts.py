@@ -163,6 +163,10 @@ class LanguageModels:
             stages=(stage,),
         )
 
+    def close(self) -> None:
+        """Give the providers' connections back."""
+        self._desk.close()
+
     def release_others(self, lease: Lease) -> None:
         """See `run.Analysts`."""
         self._store.answers.release_others(lease)

@@ -136,6 +136,13 @@ class Desk:
                 self._providers[name] = (self._connect(name), patience)
             return self._providers[name]
 
+    def close(self) -> None:
+        """Give the providers' connections back."""
+        with self._lock:
+            for provider, _ in self._providers.values():
+                provider.close()
+            self._providers.clear()
+
     def ask(self, workspace: Workspace, message_id: UUID | None, request: LLMRequest) -> Answer:
         """The answer to `request`, paid for at most once.
 
@@ -235,7 +242,7 @@ class Desk:
             return _unpriced(question)
         return BudgetSpentError(
             f"the month's budget of workspace {workspace.slug} leaves no room for one more answer "
-            f"({spent:.2f} USD spent or being spent)",
+            f"({spent:.4f} USD spent or being spent)",
             f"the next month brings it again; `headway workspace edit --workspace-id {workspace.slug} "
             "--monthly-budget-usd` changes it",
         )
@@ -244,7 +251,7 @@ class Desk:
         if question.price_usd is None:
             return _unpriced(question)
         return BudgetSpentError(
-            f"the run's budget of {self._spending.most_usd:.2f} USD leaves no room for one more answer",
+            f"the run's budget of {self._spending.most_usd:g} USD leaves no room for one more answer",
             "run again with more, or without a budget",
         )
 

@@ -172,8 +172,10 @@ class LedgerResource(dg.ConfigurableResource[Any]):
         self._models = None
 
     def teardown_after_execution(self, _context: dg.InitResourceContext) -> None:
-        """Give the leases back and close the database."""
+        """Give the leases back, and close the models and the database."""
         self._held.close()
+        if self._models is not None:
+            self._models.close()
         self._store.close()
 
     def open_store(self) -> Store:

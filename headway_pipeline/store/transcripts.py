@@ -168,7 +168,8 @@ class Transcripts:
         with self._ledger.database.reading() as connection:
             for start in range(0, len(message_ids), IDS_AT_ONCE):
                 chunk = message_ids[start : start + IDS_AT_ONCE]
-                found.update(connection.execute(query.where(transcripts.c.message_id.in_(chunk))).tuples().all())
+                rows = connection.execute(query.where(transcripts.c.message_id.in_(chunk)))
+                found.update({row.message_id: row.speech_chars for row in rows})
         return found
 
 
