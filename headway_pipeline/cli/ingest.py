@@ -90,7 +90,7 @@ def _estimate(workspace: Workspace, since: date, until: date, output_format: str
     """Fetch, and say what reading what is there would cost."""
     from headway_pipeline.ingestion.estimates import Estimate, estimate_reading
     from headway_pipeline.ingestion.run import Part
-    from headway_pipeline.orchestration.launch import FETCHING
+    from headway_pipeline.orchestration.jobs import FETCHING
 
     report = ingest_workspace(workspace, since, until, assets=FETCHING, **bounds)
     with opened() as store:
@@ -133,6 +133,7 @@ def ingest_workspace(
     connector_type: str | None = None,
     budget_usd: float | None = None,
     assets: tuple[str, ...] = (),
+    is_batch: bool = False,
     verbose: bool = False,
 ) -> "IngestReport":
     """Run the job, or only some of its assets, and gather what it did."""
@@ -141,7 +142,15 @@ def ingest_workspace(
 
     settings = ready_settings()
     request = IngestRequest(
-        workspace.slug, since, until, limit, connector_type, verbose, budget_usd=budget_usd, assets=assets
+        slug=workspace.slug,
+        since=since,
+        until=until,
+        limit=limit,
+        connector_type=connector_type,
+        verbose=verbose,
+        budget_usd=budget_usd,
+        assets=assets,
+        is_batch=is_batch,
     )
     started = time.monotonic()
     with _progress_bars() as progress:

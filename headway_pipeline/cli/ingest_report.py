@@ -55,8 +55,16 @@ class IngestReport:
         if output_format == "json":
             click.echo(json.dumps(self.answer, ensure_ascii=False, default=str))
         else:
-            for line in _lines(self.answer):
-                click.echo(line)
+            self.show_data()
+        self.show_words()
+
+    def show_data(self) -> None:
+        """What was done, for people."""
+        for line in _lines(self.answer):
+            click.echo(line)
+
+    def show_words(self) -> None:
+        """What waits and what failed, on standard error."""
         for note in self.notes:
             say(plain(note))
         for failure in self.failures:

@@ -25,13 +25,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "connector": ("headway_pipeline.cli.connector", "Add, list, check and disable connectors to sources."),
     "theme": ("headway_pipeline.cli.theme", "Add, list, edit and archive themes."),
     "ingest": ("headway_pipeline.cli.ingest", "Pull a workspace's calls and turn them into filed features."),
+    "backfill": ("headway_pipeline.cli.backfill", "The same over a range of days, for all workspaces; in batches."),
     "reanalyse": ("headway_pipeline.cli.reanalyse", "Read calls again with the present model; says its price first."),
     "messages": ("headway_pipeline.cli.messages", "List calls with their state in the ledger."),
     "features": ("headway_pipeline.cli.features", "List features filed under themes, with their quotes."),
     "inbox": ("headway_pipeline.cli.inbox", "List what was extracted but fits no theme."),
     "status": ("headway_pipeline.cli.status", "Show the ledger, the connectors' health and the lag."),
     "doctor": ("headway_pipeline.cli.doctor", "Check this installation and say what to mend."),
-    "sandbox": ("headway_pipeline.cli.sandbox", "Serve a local Gong and Fathom with made-up or given calls."),
+    "sandbox": ("headway_pipeline.cli.sandbox", "Serve a local Gong, Fathom, Claude and GPT."),
     "db": ("headway_pipeline.cli.db", "Bring the database's tables up to date."),
 }
 

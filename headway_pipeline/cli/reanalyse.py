@@ -66,7 +66,7 @@ def command(
         with store.leases.hold(workspace.id, f"reanalyse {time.time_ns()}", patience_s=LEASE_PATIENCE_S) as lease:
             reopen_calls(run, lease, calls)
     from headway_pipeline.cli.ingest import ingest_workspace
-    from headway_pipeline.orchestration.launch import READING
+    from headway_pipeline.orchestration.jobs import READING
 
     report = ingest_workspace(workspace, first, last, budget_usd=budget_usd, assets=READING, verbose=verbose)
     report.show(output_format)

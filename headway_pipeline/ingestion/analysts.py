@@ -10,6 +10,7 @@ from headway_pipeline.analysis.contract import Analyst
 from headway_pipeline.analysis.language_model import LanguageModelAnalyst
 from headway_pipeline.analysis.language_model.prompts import version_of
 from headway_pipeline.ingestion.asking import CallAsker, Desk
+from headway_pipeline.ingestion.collecting import CollectingDesk
 from headway_pipeline.ingestion.run import Effects
 from headway_pipeline.llm.contract import LLMUsage, Stage
 from headway_pipeline.llm.discovery import ModelChoice, choose_model, find_provider, read_choice
@@ -77,6 +78,7 @@ def language_models(
     *,
     effects: Effects,
     run_budget_usd: float | None = None,
+    is_batch: bool = False,
 ) -> "LanguageModels":
     """The language models of one run.
 
@@ -84,11 +86,13 @@ def language_models(
         owner: the run's id.
         environment: names the models, and holds keys and addresses.
         run_budget_usd: the most that the run may spend, or None.
+        is_batch: new questions are handed in as batches, in place of being asked at once.
 
     Raises:
         ConfigurationError: a variable names a model there is not.
     """
-    desk = Desk(
+    kind = CollectingDesk if is_batch else Desk
+    desk = kind(
         store,
         owner,
         environment,
@@ -166,6 +170,10 @@ class LanguageModels:
     def release_others(self, lease: Lease) -> None:
         """See `run.Analysts`."""
         self._store.answers.release_others(lease)
+
+    def hand_in(self) -> None:
+        """See `run.Analysts`."""
+        self._desk.hand_in()
 
     def _ask_context_tokens(self, provider: str, model: str) -> int | None:
         try:

@@ -33,7 +33,7 @@ from headway_pipeline.store.answers import (
     StoredAnswer,
 )
 
-__all__ = ["CallAsker", "Desk", "expected_tokens", "month_start"]
+__all__ = ["CallAsker", "Desk", "exhausted", "expected_tokens", "month_start"]
 
 #: The longest wait for one answer; a long reading takes minutes.
 TIMEOUT_S = 300.0
@@ -161,10 +161,7 @@ class Desk:
                 case Claimed():
                     return self._pay(question, request)
                 case Exhausted(why):
-                    raise AnalysisError(
-                        f"{question.provider}:{question.model} {why}, too often to ask by itself",
-                        "`headway reanalyse` asks again; another model may do better",
-                    )
+                    raise exhausted(question, why)
                 case OverBudget(spent):
                     raise self._month_is_spent(workspace, spent, question)
                 case Pending(until):
@@ -172,6 +169,9 @@ class Desk:
                         raise AnswerPendingError(_pending(until), "a later run takes the answer from the store")
             self._effects.sleep(PENDING_LOOK_S)
             waited_s += PENDING_LOOK_S
+
+    def hand_in(self) -> None:
+        """Hand in what was collected to be asked together: nothing, at a desk that asks at once."""
 
     def disown(self, workspace: Workspace, request: LLMRequest, why: str) -> None:
         """The answer to `request` was of no use."""
@@ -195,10 +195,14 @@ class Desk:
     def _claim(
         self, workspace: Workspace, question: Question
     ) -> StoredAnswer | Claimed | Pending | Exhausted | OverBudget:
+        budget = self._budget(workspace)
+        return self._store.answers.claim(question, self._owner, lasts_s=CLAIM_S, budget=budget)
+
+    def _budget(self, workspace: Workspace) -> MonthlyBudget | None:
+        """What the workspace may spend this month, or None."""
         own = workspace.reading.monthly_budget_usd
         most = self._monthly_budget_usd if own is None else own
-        budget = None if most is None else MonthlyBudget(most, month_start(self._effects.now()))
-        return self._store.answers.claim(question, self._owner, lasts_s=CLAIM_S, budget=budget)
+        return None if most is None else MonthlyBudget(most, month_start(self._effects.now()))
 
     def _pay(self, question: Question, request: LLMRequest) -> Answer:
         """Ask the provider; the claim is ours."""
@@ -296,6 +300,14 @@ def response_of(stored: StoredAnswer) -> LLMResponse:
         model=stored.answered_model,
         request_id=stored.request_id,
         latency_ms=stored.latency_ms,
+    )
+
+
+def exhausted(question: Question, why: str) -> AnalysisError:
+    """Nothing more is paid for this question by itself."""
+    return AnalysisError(
+        f"{question.provider}:{question.model} {why}, too often to ask by itself",
+        "`headway reanalyse` asks again; another model may do better",
     )
 
 

@@ -70,6 +70,11 @@ def read_calls(
             if walk.meets(call, error):
                 readers.stop()
         run.progress(stage.value, part.workspace.slug, done, len(due))
+    if run.models is not None:
+        try:
+            run.models.hand_in()
+        except (ModelError, ConfigurationError) as error:
+            walk.stops(error)
     walk.end()
 
 
@@ -104,6 +109,10 @@ class _Walk(Generic[Due]):
                 return False
         self._stopped_by = self._stopped_by or error
         return True
+
+    def stops(self, error: HeadwayError) -> None:
+        """What was collected could not be handed in."""
+        self._stopped_by = self._stopped_by or error
 
     def end(self) -> None:
         """Say of every call that is left why it waits."""

@@ -98,6 +98,14 @@ class Analysts(Protocol):
         """Free what runs that ended were asking for in the lease's workspace."""
         ...
 
+    def hand_in(self) -> None:
+        """Hand in what a stage collected for a batch.
+
+        Raises:
+            ModelError: the provider does not take it.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Run:

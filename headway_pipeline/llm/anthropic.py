@@ -55,6 +55,7 @@ class AnthropicProvider(BatchProvider):
     default_model = "claude-haiku-5-5"
     price_list = "anthropic"
     batch_limits: ClassVar[BatchLimits] = BatchLimits(requests=100_000, megabytes=256)
+    keeps_marker = False
 
     def __init__(self, access: Access) -> None:
         super().__init__(access)
@@ -137,8 +138,7 @@ class AnthropicProvider(BatchProvider):
             listed = self._wire.ask(lambda: self._client.messages.batches.with_raw_response.list(**page)).body
             batches = objects(listed.get("data"))
             recent = [batch for batch in batches if datetime.fromisoformat(str(batch.get("created_at"))) >= earliest]
-            wanted = len(submission.fingerprints)
-            found += [self._status(batch) for batch in recent if _total(batch) == wanted]
+            found += [self._status(batch) for batch in recent if _total(batch) == submission.request_count]
             if len(recent) < len(batches) or not listed.get("has_more") or not batches:
                 return found
             page["after_id"] = batches[-1].get("id")

@@ -303,12 +303,12 @@ class Submission:
 
     Attributes:
         marker: our own id of the batch.
-        fingerprints: of its requests.
+        request_count: how many requests it holds.
         prepared_at: when it was first about to be handed in.
     """
 
     marker: str
-    fingerprints: frozenset[str]
+    request_count: int
     prepared_at: datetime
 
 
@@ -316,6 +316,8 @@ class BatchProvider(Provider):
     """A provider that answers many requests within a day at half the price."""
 
     batch_limits: ClassVar[BatchLimits]
+    #: Whether a batch can be found by the marker it was handed in with.
+    keeps_marker: ClassVar[bool]
 
     @abstractmethod
     def weigh(self, request: LLMRequest) -> int:
@@ -333,8 +335,8 @@ class BatchProvider(Provider):
     def find(self, submission: Submission) -> Sequence[BatchStatus]:
         """The batches that may be this one, for a caller that never learned the id: at most one is.
 
-        A provider that keeps the marker gives that one batch or none. One that does not gives every batch made
-        since `prepared_at` with as many requests; their results tell.
+        A provider that keeps markers gives that one batch or none. Any other gives every batch made since
+        `prepared_at` with as many requests; their results tell.
 
         Raises:
             ModelError: any of the tree.

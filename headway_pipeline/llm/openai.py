@@ -65,6 +65,7 @@ class OpenAIProvider(BatchProvider):
     default_model = "gpt-6-luna"
     price_list = "openai"
     batch_limits: ClassVar[BatchLimits] = BatchLimits(requests=50_000, megabytes=200)
+    keeps_marker = True
 
     def __init__(self, access: Access) -> None:
         super().__init__(access)

@@ -25,18 +25,12 @@ from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, part
 from headway_pipeline.settings import Settings
 
 __all__ = [
-    "FETCHING",
-    "READING",
     "IngestOutcome",
     "IngestRequest",
     "dagster_home",
     "ingest",
     "prepare_instance",
 ]
-
-#: The part of the chain that asks sources, and the part that asks analysts.
-FETCHING = ("raw_calls", "transcripts")
-READING = ("relevance_scores", "extracted_features", "theme_matched_features")
 
 #: What a fresh instance folder gets. Telemetry would name this project's assets to somebody else.
 DAGSTER_YAML = """\
@@ -56,6 +50,7 @@ class IngestRequest:
     Attributes:
         budget_usd: the most that language models may cost, or None.
         assets: only these of the chain; all where none is named.
+        is_batch: hand questions to language models in as batches.
     """
 
     slug: str
@@ -66,6 +61,7 @@ class IngestRequest:
     verbose: bool = False
     budget_usd: float | None = None
     assets: tuple[str, ...] = ()
+    is_batch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +189,7 @@ def _run_config(request: IngestRequest) -> dict[str, Any]:
         "limit": request.limit,
         "connector_type": request.connector_type,
         "budget_usd": request.budget_usd,
+        "batch": request.is_batch or None,
     }
     given = {name: value for name, value in scope.items() if value is not None}
     level = "DEBUG" if request.verbose else "CRITICAL"

@@ -88,6 +88,10 @@ class ScopeResource(dg.ConfigurableResource[Any]):
     budget_usd: float | None = Field(
         default=None, ge=0, description="the most that language models may cost in this run; what is left waits"
     )
+    batch: bool = Field(
+        default=False,
+        description="hand questions to language models in as batches at half the price; their calls wait up to a day",
+    )
 
 
 class AnalystResource(dg.ConfigurableResource[Any]):
@@ -116,13 +120,21 @@ class AnalystResource(dg.ConfigurableResource[Any]):
         """How many calls a model reads at the same time."""
         return self.calls_at_once or current_settings().calls_at_once
 
-    def models(self, store: Store, run_id: str, effects: Effects, budget_usd: float | None) -> LanguageModels:
-        """The language models of a run, with what it may spend."""
+    def models(self, store: Store, run_id: str, effects: Effects, scope: ScopeResource) -> LanguageModels:
+        """The language models of a run, with what it may spend and whether it may wait."""
         settings = current_settings()
         environment = dict(settings.environment)
         if self.model is not None:
             environment["HEADWAY_MODEL"] = self.model
-        return language_models(store, run_id, environment, settings, effects=effects, run_budget_usd=budget_usd)
+        return language_models(
+            store,
+            run_id,
+            environment,
+            settings,
+            effects=effects,
+            run_budget_usd=scope.budget_usd,
+            is_batch=scope.batch,
+        )
 
 
 class ProgressResource(dg.ConfigurableResource[Any]):
@@ -195,7 +207,7 @@ class LedgerResource(dg.ConfigurableResource[Any]):
         scope: ScopeResource = resources.scope
         if self._models is None:
             # One for all assets of the run: it knows what the run has spent.
-            self._models = resources.analyst.models(self._store, self._run_id, self.effects(), scope.budget_usd)
+            self._models = resources.analyst.models(self._store, self._run_id, self.effects(), scope)
         return Run(
             id=self._run_id,
             store=self._store,

@@ -17,21 +17,24 @@ from headway_pipeline.sandbox.call_page import find_call_page
 from headway_pipeline.sandbox.exchange import Fault, Logged, Reply, Request, json_reply
 from headway_pipeline.sandbox.fathom import PREFIX, FathomApi
 from headway_pipeline.sandbox.gong import GongApi
+from headway_pipeline.sandbox.models.api import ModelApis
 from headway_pipeline.sandbox.world import World
 
 __all__ = ["Sandbox"]
 
 LOOPBACK = "127.0.0.1"
-LARGEST_REQUEST_BYTES = 10 * 1024 * 1024
+#: A batch of language model requests may be this long.
+LARGEST_REQUEST_BYTES = 256 * 1024 * 1024
 #: How long stopping may take.
 POLL_S = 0.01
 
 
 class Sandbox:
-    """A local Gong and a local Fathom. Use it as a context manager, or call `start` and `stop`.
+    """A local Gong, Fathom, Claude and GPT. Use it as a context manager, or call `start` and `stop`.
 
     Attributes:
         faults: asked before each answer; add and remove at any time.
+        models: the language models; without a truth they find nothing.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Sandbox:
         self._lock = threading.Lock()
         self._log: list[Logged] = []
         self.faults: list[Fault] = []
+        self.models = ModelApis(self.base_url, clock)
         self.world = world
 
     @property
@@ -133,6 +137,9 @@ class Sandbox:
             return find_call_page(self._world, request)
         if request.path.startswith(f"{PREFIX}/"):
             return self._fathom.answer(request)
+        said = self.models.answer(request)
+        if said is not None:
+            return said
         return self._gong.answer(request)
 
 
@@ -153,6 +160,8 @@ class _Server(ThreadingHTTPServer):
     """Keeps count of its open connections, so that stopping ends them."""
 
     daemon_threads = True
+    #: As many clients as a run has in flight may knock at once.
+    request_queue_size = 128
     answer: Callable[[Request], Reply]
 
     def __init__(self, *args: Any, **named: Any) -> None:
@@ -197,6 +206,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve()
 
     def do_POST(self) -> None:
+        self._serve()
+
+    def do_DELETE(self) -> None:
         self._serve()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the name is the base class's

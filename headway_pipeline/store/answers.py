@@ -29,6 +29,10 @@ __all__ = [
     "Pending",
     "Question",
     "StoredAnswer",
+    "lock_spending",
+    "spent_since",
+    "sums_with",
+    "values_of",
 ]
 
 #: Answers of no use to one question before it needs a person to ask it again.
@@ -130,6 +134,12 @@ class Answers:
             row = connection.execute(query).mappings().first()
         return None if row is None else _stored(row)
 
+    def look(self, workspace_id: uuid.UUID, fingerprint: str) -> StoredAnswer | Pending | Exhausted | None:
+        """The answer, or why the question may not be asked now; None where it may."""
+        with self._database.reading() as connection:
+            row = connection.execute(_row_of(workspace_id, fingerprint)).mappings().first()
+        return None if row is None else self._standing(row)
+
     def claim(
         self, question: Question, owner: str, *, lasts_s: float, budget: MonthlyBudget | None = None
     ) -> StoredAnswer | Claimed | Pending | Exhausted | OverBudget:
@@ -145,7 +155,7 @@ class Answers:
             return found
         with self._database.writing() as connection:
             if budget is not None:
-                self._lock_spending(connection, question.workspace_id)
+                lock_spending(connection, self._database, question.workspace_id)
             self._make_row(connection, question)
             query = _row_of(question.workspace_id, question.fingerprint).with_for_update()
             row = connection.execute(query).mappings().one()
@@ -153,7 +163,7 @@ class Answers:
             if standing is not None:
                 return standing
             if budget is not None:
-                spent = self._spent(connection, question.workspace_id, budget.since)
+                spent = spent_since(connection, question.workspace_id, budget.since, self._now())
                 if question.price_usd is None or spent + question.price_usd > budget.usd:
                     return OverBudget(spent)
             connection.execute(
@@ -162,6 +172,8 @@ class Answers:
                     claimed_by=owner,
                     claimed_until=self._now() + timedelta(seconds=lasts_s),
                     reserved_usd=question.price_usd,
+                    # A batch that did not answer it has nothing to do with it any more.
+                    batch_id=None,
                 )
             )
         return Claimed()
@@ -227,30 +239,8 @@ class Answers:
 
         An answer that stands already keeps its text; the later one only adds what it cost.
         """
-        answer, table = new.answer, model_answers.c
-        counted = {
-            "attempts": table.attempts + 1,
-            "input_tokens": _sum(table.input_tokens, answer.usage.get("input_tokens")),
-            "output_tokens": _sum(table.output_tokens, answer.usage.get("output_tokens")),
-            # A price that is not known leaves the sum not known.
-            "cost_usd": sa.case(
-                (table.attempts == 0, sa.literal(new.cost_usd, sa.Float)),
-                else_=table.cost_usd + sa.literal(new.cost_usd, sa.Float),
-            ),
-        }
-        kept = {
-            "state": "answered",
-            "claimed_until": None,
-            "reserved_usd": None,
-            "raw_text": answer.text,
-            "stop_reason": answer.stop_reason,
-            "answered_model": answer.answered_model,
-            "request_id": answer.request_id,
-            "usage": dict(answer.usage),
-            "latency_ms": answer.latency_ms,
-            "last_error": None,
-            "answered_at": self._now(),
-        }
+        kept, counted = values_of(new, self._now()), sums_with(new)
+        table = model_answers.c
         row = _update_of(question.workspace_id, question.fingerprint)
         with self._database.writing() as connection:
             self._make_row(connection, question)
@@ -277,25 +267,61 @@ class Answers:
     def spent_usd(self, workspace_id: uuid.UUID, since: datetime) -> float:
         """What the workspace's answers cost since then, with what is being asked for; unknown prices not counted."""
         with self._database.reading() as connection:
-            return self._spent(connection, workspace_id, since)
+            return spent_since(connection, workspace_id, since, self._now())
 
-    def _spent(self, connection: Connection, workspace_id: uuid.UUID, since: datetime) -> float:
-        table = model_answers.c
-        paid = sa.select(sa.func.coalesce(sa.func.sum(table.cost_usd), 0.0)).where(
-            table.workspace_id == workspace_id, table.answered_at >= since
-        )
-        asked = sa.select(sa.func.coalesce(sa.func.sum(table.reserved_usd), 0.0)).where(
-            table.workspace_id == workspace_id,
-            table.state == "claimed",
-            sa.or_(table.batch_id.is_not(None), table.claimed_until > self._now()),
-        )
-        return float(connection.execute(paid).scalar_one()) + float(connection.execute(asked).scalar_one())
 
-    def _lock_spending(self, connection: Connection, workspace_id: uuid.UUID) -> None:
-        """One look at the workspace's budget at a time; SQLite has one writer anyway."""
-        if not self._database.is_sqlite:
-            key = workspace_id.int & 0x7FFF_FFFF_FFFF_FFFF
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+def spent_since(connection: Connection, workspace_id: uuid.UUID, since: datetime, now: datetime) -> float:
+    """What answers cost since then and what those being asked for may cost; unknown prices not counted."""
+    table = model_answers.c
+    paid = sa.select(sa.func.coalesce(sa.func.sum(table.cost_usd), 0.0)).where(
+        table.workspace_id == workspace_id, table.answered_at >= since
+    )
+    asked = sa.select(sa.func.coalesce(sa.func.sum(table.reserved_usd), 0.0)).where(
+        table.workspace_id == workspace_id,
+        table.state == "claimed",
+        sa.or_(table.batch_id.is_not(None), table.claimed_until > now),
+    )
+    return float(connection.execute(paid).scalar_one()) + float(connection.execute(asked).scalar_one())
+
+
+def lock_spending(connection: Connection, database: Database, workspace_id: uuid.UUID) -> None:
+    """One look at the workspace's budget at a time; SQLite has one writer anyway."""
+    if not database.is_sqlite:
+        key = workspace_id.int & 0x7FFF_FFFF_FFFF_FFFF
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+
+
+def values_of(new: NewAnswer, now: datetime) -> dict[str, Any]:
+    """What a row holds once its question is answered."""
+    answer = new.answer
+    return {
+        "state": "answered",
+        "claimed_until": None,
+        "reserved_usd": None,
+        "raw_text": answer.text,
+        "stop_reason": answer.stop_reason,
+        "answered_model": answer.answered_model,
+        "request_id": answer.request_id,
+        "usage": dict(answer.usage),
+        "latency_ms": answer.latency_ms,
+        "last_error": None,
+        "answered_at": now,
+    }
+
+
+def sums_with(new: NewAnswer) -> dict[str, Any]:
+    """What a row's answers took together, with one more."""
+    table, usage = model_answers.c, new.answer.usage
+    return {
+        "attempts": table.attempts + 1,
+        "input_tokens": _sum(table.input_tokens, usage.get("input_tokens")),
+        "output_tokens": _sum(table.output_tokens, usage.get("output_tokens")),
+        # A price that is not known leaves the sum not known.
+        "cost_usd": sa.case(
+            (table.attempts == 0, sa.literal(new.cost_usd, sa.Float)),
+            else_=table.cost_usd + sa.literal(new.cost_usd, sa.Float),
+        ),
+    }
 
 
 def _row_of(workspace_id: uuid.UUID, fingerprint: str) -> sa.Select[Any]:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from headway_pipeline.store.answers import Answers
 from headway_pipeline.store.audit import Audit
+from headway_pipeline.store.batches import Batches
 from headway_pipeline.store.connectors import Connectors
 from headway_pipeline.store.engine import Database
 from headway_pipeline.store.extractions import Extractions
@@ -54,6 +55,7 @@ class Store:
         self.extractions = Extractions(ledger)
         self.filings = Filings(ledger)
         self.answers = Answers(database, now)
+        self.batches = Batches(database, now)
         self.rereading = Rereading(ledger, self.answers)
         self.reading = Reading(database, self.messages, self.connectors)
         self.audit = Audit(database)
