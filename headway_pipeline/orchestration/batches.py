@@ -3,7 +3,7 @@
 Concept: https://docs.dagster.io/guides/automate/sensors
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,6 +20,8 @@ from headway_pipeline.store.batches import BatchDays, ReadyDays
 
 __all__ = ["Reading", "build_batch_sensors", "decide_readings"]
 
+#: Where Dagster keeps a requested run's key.
+RUN_KEY_TAG = "dagster/run_key"
 #: A tick may take a minute in all.
 POLL_TIMEOUT_S = 15.0
 #: Runs of older batches were requested long ago.
@@ -42,19 +44,32 @@ class Reading:
     end: str
 
 
-def decide_readings(finished: Sequence[BatchDays], ready: Sequence[ReadyDays], now: datetime) -> list[Reading]:
-    """One run for each batch that ended, and one an hour where calls still could be read on.
+def decide_readings(
+    finished: Sequence[BatchDays],
+    ready: Sequence[ReadyDays],
+    now: datetime,
+    *,
+    requested: Collection[str] = (),
+    busy: Collection[str] = (),
+) -> list[Reading]:
+    """One run for each batch that ended, over whatever can be read on; else one an hour where a run failed.
 
-    The second is for runs that failed; while the first is on its way it finds nothing to do.
+    Args:
+        requested: keys of runs that were requested before.
+        busy: workspaces with a run on its way.
     """
-    found = [_reading(f"batch {days.id}", days) for days in finished]
-    taken = {reading.slug for reading in found}
-    found += [_reading(f"ready {days.slug} {now:%Y-%m-%d %H}", days) for days in ready if days.slug not in taken]
-    return found
+    ready_in = {days.slug: days for days in ready}
+    found = [_reading(f"batch {days.id}", [days, *filter(None, [ready_in.get(days.slug)])]) for days in finished]
+    new = [reading for reading in found if reading.key not in requested]
+    served = {reading.slug for reading in new} | set(busy)
+    left = [days for days in ready if days.slug not in served]
+    return new + [_reading(f"ready {days.slug} {now:%Y-%m-%d %H}", [days]) for days in left]
 
 
-def _reading(key: str, days: BatchDays | ReadyDays) -> Reading:
-    return Reading(key, days.slug, partition_key(days.slug, days.first), partition_key(days.slug, days.last))
+def _reading(key: str, parts: Sequence[BatchDays | ReadyDays]) -> Reading:
+    slug = parts[0].slug
+    first, last = min(days.first for days in parts), max(days.last for days in parts)
+    return Reading(key, slug, partition_key(slug, first), partition_key(slug, last))
 
 
 def build_batch_sensors() -> list[dg.SensorDefinition]:
@@ -94,11 +109,21 @@ def _landed_answers() -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Has calls read on whose answers came with a batch.",
     )
-    def landed_answers(ledger: LedgerResource) -> dg.SensorResult | dg.SkipReason:
+    def landed_answers(
+        context: dg.SensorEvaluationContext, ledger: LedgerResource
+    ) -> dg.SensorResult | dg.SkipReason:
         now = ledger.effects().now()
         with translated():
-            batches = ledger.store.batches
-            readings = decide_readings(batches.finished_since(now - RECENT), batches.ready_to_go_on(), now)
+            finished = ledger.store.batches.finished_since(now - RECENT)
+            ready = ledger.store.batches.ready_to_go_on()
+        runs = context.instance.get_runs(dg.RunsFilter(job_name=INGEST_JOB, created_after=now - RECENT))
+        readings = decide_readings(
+            finished,
+            ready,
+            now,
+            requested={run.tags.get(RUN_KEY_TAG, "") for run in runs},
+            busy={run.tags.get("workspace", "") for run in runs if run.status in IN_PROGRESS},
+        )
         if not readings:
             return dg.SkipReason("no call waits for an answer that has landed")
         return dg.SensorResult(run_requests=[_request(reading) for reading in readings])

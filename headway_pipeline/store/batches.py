@@ -299,7 +299,14 @@ class Batches:
         return [BatchDays(row.id, row.slug, row.first.date(), row.last.date()) for row in rows]
 
     def ready_to_go_on(self) -> list[ReadyDays]:
-        """Workspaces and days of calls that wait for an answer nobody is asking for any more."""
+        """Workspaces and days of calls that wait for an answer nobody is asking for any more.
+
+        Calls that ask the same share one question, which names one of them; so a workspace has none while any of its
+        batches is open.
+        """
+        is_open = sa.exists().where(
+            model_batches.c.workspace_id == messages.c.workspace_id, model_batches.c.state.in_(OPEN)
+        )
         live = sa.exists().where(
             model_answers.c.message_id == messages.c.id,
             model_answers.c.state == "claimed",
@@ -312,7 +319,7 @@ class Batches:
                 sa.func.max(messages.c.occurred_at).label("last"),
             )
             .join(workspaces, workspaces.c.id == messages.c.workspace_id)
-            .where(messages.c.reason.startswith(f"{ReasonCode.ANSWER_PENDING.value}:"), ~live)
+            .where(messages.c.reason.startswith(f"{ReasonCode.ANSWER_PENDING.value}:"), ~live, ~is_open)
             .group_by(workspaces.c.slug)
             .order_by(workspaces.c.slug)
         )

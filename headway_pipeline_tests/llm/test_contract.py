@@ -208,6 +208,12 @@ def test_a_model_that_is_not_there_is_named(provider: Provider) -> None:
     assert raised.value.at.model == "gone-1"
 
 
+def test_an_address_that_is_none_is_not_taken_for_a_missing_model(provider: Provider, sandbox: Sandbox) -> None:
+    sandbox.faults.append(Instead(failing(provider.name, 404, "Not Found")))
+    with pytest.raises(ModelRequestError, match="check the address"):
+        provider.complete(request_to(provider.name))
+
+
 @pytest.mark.parametrize("status", [400, 500])
 def test_an_error_that_quotes_the_call_shows_nothing_of_it(provider: Provider, sandbox: Sandbox, status: int) -> None:
     sandbox.faults.append(Instead(failing(provider.name, status, f"cannot read: {USER[5:60]}")))

@@ -1,7 +1,7 @@
 """The sensor over batches: has answers landed and calls read on, whatever ticks were missed."""
 
 from datetime import UTC, date, datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import dagster as dg
 import pytest
@@ -45,10 +45,20 @@ def test_calls_left_behind_are_read_on_at_most_once_an_hour() -> None:
     assert decide_readings([], ready, NOW.replace(hour=13))[0].key not in keys
 
 
-def test_a_batch_that_just_ended_is_not_read_twice() -> None:
-    finished = [BatchDays(uuid4(), "acme", FIRST, LAST)]
-    readings = decide_readings(finished, [ReadyDays("acme", FIRST, LAST), ReadyDays("other", FIRST, FIRST)], NOW)
-    assert [reading.slug for reading in readings] == ["acme", "other"]
+def test_a_batch_that_ended_has_everything_read_on_that_may_be() -> None:
+    """Calls that ask the same share a question, which names only one of them."""
+    finished = [BatchDays(BATCH, "acme", LAST, LAST)]
+    reading = decide_readings(finished, [ReadyDays("acme", FIRST, FIRST), ReadyDays("other", FIRST, FIRST)], NOW)[0]
+    assert (reading.start, reading.end) == ("2026-11-01|acme", "2026-11-03|acme")
+
+
+def test_calls_are_not_read_on_twice_at_once() -> None:
+    finished, ready = [BatchDays(BATCH, "acme", FIRST, LAST)], [ReadyDays("acme", FIRST, LAST)]
+    requested = f"batch {BATCH}"
+    assert [reading.key for reading in decide_readings(finished, ready, NOW)] == [requested]
+    assert decide_readings(finished, ready, NOW, requested={requested}, busy={"acme"}) == []
+    (again,) = decide_readings(finished, ready, NOW, requested={requested})
+    assert again.key.startswith("ready acme")
 
 
 def tick(instance: dg.DagsterInstance) -> list[tuple[str, dg.RunRequest]]:
@@ -121,9 +131,14 @@ def test_a_run_that_failed_after_its_batch_is_requested_again(
     carry_out(instance, *tick(instance)[0])
     ((_job, lost),) = tick(instance)
     # As a run that was launched and died.
-    instance.create_run_for_job(build_defs().resolve_job_def(INGEST_JOB), tags={"dagster/run_key": str(lost.run_key)})
-    ready = read_by_claude.store.batches.ready_to_go_on()
-    assert [days.slug for days in ready] == ["acme"]
+    instance.create_run_for_job(
+        build_defs().resolve_job_def(INGEST_JOB), tags={"dagster/run_key": str(lost.run_key), "workspace": "acme"}
+    )
+    assert tick(instance) == []
+    (died,) = instance.get_runs(dg.RunsFilter(tags={"dagster/run_key": str(lost.run_key)}))
+    instance.report_run_failed(died)
+    ((_job, again),) = tick(instance)
+    assert str(again.run_key).startswith("ready acme")
 
 
 def test_a_tick_without_open_batches_asks_no_provider(
