@@ -1,4 +1,4 @@
-"""Several calls at the same time: all are given out once, none is begun after a stop, failures stay with their call."""
+"""Several calls at once: all are given out once, none is begun after a stop, failures stay with their call."""
 
 import threading
 from collections.abc import Callable
