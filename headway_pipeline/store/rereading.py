@@ -13,7 +13,7 @@ from headway_pipeline.store.answers import Answers
 from headway_pipeline.store.leases import Lease
 from headway_pipeline.store.messages import Ledger
 from headway_pipeline.store.statements import on_days
-from headway_pipeline.store.tables import messages, relevance_scores, transcripts
+from headway_pipeline.store.tables import extracted_features, messages, relevance_scores, transcripts
 
 __all__ = ["ReadCall", "Rereading"]
 
@@ -27,12 +27,14 @@ class ReadCall:
 
     Attributes:
         state: analysed, not_relevant or quarantined.
+        is_read: it was read as it would be now; only its items were filed by somebody else.
     """
 
     id: uuid.UUID
     occurred_at: datetime
     state: MessageState
     speech_chars: int
+    is_read: bool = False
 
 
 class Rereading:
@@ -43,17 +45,27 @@ class Rereading:
         self._answers = answers
 
     def due(
-        self, workspace_id: uuid.UUID, days: Sequence[date], *, judged_by: tuple[str, str], read_by: str
+        self,
+        workspace_id: uuid.UUID,
+        days: Sequence[date],
+        *,
+        judged_by: tuple[str, str],
+        analysed_by: str,
+        filed_by: str,
     ) -> list[ReadCall]:
-        """Calls of these days that others judged or read, and those that could not be read; newest first.
+        """Calls of these days that others judged, read or filed, and those that could not be read; newest first.
 
         Args:
             judged_by: analyst and version that would judge relevance now.
-            read_by: who would read the calls now, as `extractions.read_by` names them.
+            analysed_by: who would read the calls now, as `model.features.read_by` names them.
+            filed_by: the same of who would file their items.
         """
         scores, table = relevance_scores.c, messages.c
+        is_read = table.analysed_by.is_not_distinct_from(analysed_by)
+        is_filed = table.filed_by.is_not_distinct_from(filed_by)
         otherwise_read = sa.and_(
-            table.state == MessageState.ANALYSED.value, table.analysed_by.is_distinct_from(read_by)
+            table.state == MessageState.ANALYSED.value,
+            sa.or_(sa.not_(is_read), sa.and_(sa.not_(is_filed), _has_items())),
         )
         otherwise_judged = sa.and_(
             table.state == MessageState.NOT_RELEVANT.value,
@@ -64,7 +76,7 @@ class Rereading:
             sa.or_(*(table.reason.like(f"{code.value}:%") for code in FAILED_READING)),
         )
         query = (
-            sa.select(table.id, table.occurred_at, table.state, transcripts.c.speech_chars)
+            sa.select(table.id, table.occurred_at, table.state, transcripts.c.speech_chars, is_read.label("is_read"))
             .join(transcripts, transcripts.c.message_id == table.id)
             .outerjoin(relevance_scores, scores.message_id == table.id)
             .where(
@@ -81,6 +93,9 @@ class Rereading:
         for call in calls:
             with self._ledger.writing(lease) as connection:
                 match call.state:
+                    case MessageState.ANALYSED if call.is_read:
+                        # As if it had been filed under other themes.
+                        self._ledger.update(connection, lease, call.id, filed_themes_hash=None)
                     case MessageState.ANALYSED:
                         self._ledger.move(
                             connection, lease, call.id, MessageState.TRANSCRIBED, analysed_text_hash=None
@@ -99,5 +114,11 @@ class Rereading:
                         self._ledger.update(connection, lease, call.id, next_attempt_at=None)
 
 
+def _has_items() -> sa.ColumnElement[bool]:
+    return sa.exists().where(extracted_features.c.message_id == messages.c.id)
+
+
 def _read_call(row: Mapping[Any, Any]) -> ReadCall:
-    return ReadCall(row["id"], row["occurred_at"], MessageState(row["state"]), row["speech_chars"])
+    state = MessageState(row["state"])
+    is_read = state is MessageState.ANALYSED and bool(row["is_read"])
+    return ReadCall(row["id"], row["occurred_at"], state, row["speech_chars"], is_read)

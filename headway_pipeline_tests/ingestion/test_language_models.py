@@ -165,6 +165,21 @@ def test_what_was_read_by_the_present_model_is_not_read_again(store: Store) -> N
     assert calls_to_reread(run, at_.workspace, at_.part().days) == []
 
 
+def test_another_model_for_filing_files_again_on_request_and_reads_nothing(store: Store) -> None:
+    at_ = distinct(calls(store))
+    carry_out(at_, reading(at_, ScriptedModel(TRUTH)))
+    model = ScriptedModel(TRUTH)
+    run = reading(at_, model, "run-2", stage_models={Stage.MATCHING: ModelChoice("anthropic", "another")})
+    due = calls_to_reread(run, at_.workspace, at_.part().days)
+    assert [call.is_read for call in due] == [True] * 4
+    assert estimate_rereading(run, at_.workspace, due).requests == 4
+    with store.leases.hold(at_.workspace.id, run.id) as lease:
+        reopen_calls(run, lease, due)
+    carry_out(at_, run, READ)
+    assert {request.stage for request in model.requests} == {Stage.MATCHING}
+    assert calls_to_reread(run, at_.workspace, at_.part().days) == []
+
+
 def test_an_estimate_is_not_below_what_is_then_asked_and_not_far_above(store: Store) -> None:
     at_ = distinct(calls(store))
     for number in "0123":
