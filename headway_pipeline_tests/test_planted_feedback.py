@@ -131,6 +131,10 @@ def test_what_is_planted_is_found_and_filed_and_nothing_else_and_a_second_run_as
         ]
         assert len(hits) >= 0.99 * len(planted)
         assert len(true) >= 0.99 * len(rows)
+        tokens: Counter[str] = Counter()
+        for asked in at.sandbox.models.model.asked:
+            tokens[asked.stage] += asked.input_tokens
+        assert tokens["relevance"] <= tokens["extraction"] / 4
         at.sandbox.models.model.forget_asked()
         at.carry_out((*FETCH, *READ), "again")
         assert at.sandbox.models.model.asked == ()

@@ -60,28 +60,14 @@ class Rereading:
             analysed_by: who would read the calls now, as `model.features.read_by` names them.
             filed_by: the same of who would file their items.
         """
-        scores, table = relevance_scores.c, messages.c
-        is_read = table.analysed_by.is_not_distinct_from(analysed_by)
-        is_filed = table.filed_by.is_not_distinct_from(filed_by)
-        otherwise_read = sa.and_(
-            table.state == MessageState.ANALYSED.value,
-            sa.or_(sa.not_(is_read), sa.and_(sa.not_(is_filed), _has_items())),
-        )
-        otherwise_judged = sa.and_(
-            table.state == MessageState.NOT_RELEVANT.value,
-            sa.or_(scores.analyst != judged_by[0], scores.analyst_version != judged_by[1]),
-        )
-        failed = sa.and_(
-            table.state == MessageState.QUARANTINED.value,
-            sa.or_(*(table.reason.like(f"{code.value}:%") for code in FAILED_READING)),
-        )
+        wanted = sa.or_(_otherwise_read(analysed_by, filed_by), _otherwise_judged(*judged_by), _could_not_be_read())
+        is_read = messages.c.analysed_by.is_not_distinct_from(analysed_by)
+        table = messages.c
         query = (
             sa.select(table.id, table.occurred_at, table.state, transcripts.c.speech_chars, is_read.label("is_read"))
             .join(transcripts, transcripts.c.message_id == table.id)
-            .outerjoin(relevance_scores, scores.message_id == table.id)
-            .where(
-                table.workspace_id == workspace_id, on_days(days), sa.or_(otherwise_read, otherwise_judged, failed)
-            )
+            .outerjoin(relevance_scores, relevance_scores.c.message_id == table.id)
+            .where(table.workspace_id == workspace_id, on_days(days), wanted)
             .order_by(table.occurred_at.desc(), table.id)
         )
         with self._ledger.database.reading() as connection:
@@ -114,8 +100,33 @@ class Rereading:
                         self._ledger.update(connection, lease, call.id, next_attempt_at=None)
 
 
-def _has_items() -> sa.ColumnElement[bool]:
-    return sa.exists().where(extracted_features.c.message_id == messages.c.id)
+def _otherwise_read(analysed_by: str, filed_by: str) -> sa.ColumnElement[bool]:
+    """Analysed by others, or its items were filed by others."""
+    table = messages.c
+    has_items = sa.exists().where(extracted_features.c.message_id == table.id)
+    return sa.and_(
+        table.state == MessageState.ANALYSED.value,
+        sa.or_(
+            table.analysed_by.is_distinct_from(analysed_by),
+            sa.and_(table.filed_by.is_distinct_from(filed_by), has_items),
+        ),
+    )
+
+
+def _otherwise_judged(analyst: str, version: str) -> sa.ColumnElement[bool]:
+    """Found to be off every theme by others."""
+    scores = relevance_scores.c
+    return sa.and_(
+        messages.c.state == MessageState.NOT_RELEVANT.value,
+        sa.or_(scores.analyst != analyst, scores.analyst_version != version),
+    )
+
+
+def _could_not_be_read() -> sa.ColumnElement[bool]:
+    return sa.and_(
+        messages.c.state == MessageState.QUARANTINED.value,
+        sa.or_(*(messages.c.reason.like(f"{code.value}:%") for code in FAILED_READING)),
+    )
 
 
 def _read_call(row: Mapping[Any, Any]) -> ReadCall:
