@@ -45,6 +45,7 @@ from headway_pipeline_tests.models import (
     inventing,
     refused,
     response,
+    without_usage,
 )
 
 TRUTH = Truthful([ASK])
@@ -337,6 +338,14 @@ def test_the_budget_of_a_month_holds_over_runs_and_ends_with_the_month(store: St
     assert waiting
     assert all(reason.startswith("budget: the month's budget of workspace acme") for reason in waiting)
     assert store.reading.status(at_.workspace.id)["model"]["cost_usd"] <= 0.0072
+
+
+def test_answers_without_a_count_of_tokens_do_not_leak_through_a_budget(store: Store) -> None:
+    at_ = distinct(calls(store, 6))
+    model = ScriptedModel(without_usage(TRUTH))
+    carry_out(at_, reading(at_, model, run_budget_usd=0.0035))
+    assert len(model.requests) == 3
+    assert {str(reason).split(":")[0] for reason in at_.reasons.values()} == {"budget"}
 
 
 def test_a_model_of_unknown_price_is_not_asked_under_a_budget(store: Store) -> None:
