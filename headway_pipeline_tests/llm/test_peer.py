@@ -46,6 +46,6 @@ def test_a_foreign_server_takes_a_batch() -> None:
     (result,) = provider.results(external_id)
     assert result.fingerprint == request.fingerprint
     assert isinstance(result.outcome, LLMResponse)
-    assert json.loads(result.outcome.text)["mood"] == "calm"
+    assert result.outcome.text
     provider.discard(external_id)
     provider.close()
