@@ -378,8 +378,11 @@ def test_finished_batches_name_the_days_of_their_calls(made: Works) -> None:
     made.read()
     store = made.bench.store
     assert store.batches.finished_since(made.bench.clock.now - HOUR) == []
+    assert store.batches.ready_to_go_on() == []
     made.pass_by(HOUR)
     made.advance()
+    (ready,) = store.batches.ready_to_go_on()
+    assert (ready.slug, ready.first) == ("acme", made.bench.run.until.date())
     (days,) = store.batches.finished_since(made.bench.clock.now - HOUR)
     assert (days.slug, days.first, days.last) == ("acme", made.bench.run.until.date(), made.bench.run.until.date())
     assert store.batches.finished_since(made.bench.clock.now + HOUR) == []
