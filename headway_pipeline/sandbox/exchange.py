@@ -1,7 +1,7 @@
 """Requests and replies as the sandbox sees them, apart from any socket."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -17,14 +17,20 @@ class Request:
     Attributes:
         path: without the query, as sent.
         query: the last value of each name.
+        parameters: every name and value of the query, in order.
         headers: names in lower case.
     """
 
     method: str
     path: str
     query: Mapping[str, str] = field(default_factory=dict)
+    parameters: Sequence[tuple[str, str]] = ()
     headers: Mapping[str, str] = field(repr=False, default_factory=dict)
     body: bytes = b""
+
+    def values(self, name: str) -> frozenset[str]:
+        """What the query names by a parameter that may be repeated."""
+        return frozenset(value for given, value in self.parameters if given == name)
 
     def json_object(self) -> dict[str, Any] | None:
         """The body as a JSON object; None if it is none."""

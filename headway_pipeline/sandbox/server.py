@@ -17,6 +17,7 @@ from headway_pipeline.sandbox.call_page import find_call_page
 from headway_pipeline.sandbox.exchange import Fault, Logged, Reply, Request, json_reply
 from headway_pipeline.sandbox.fathom import PREFIX, FathomApi
 from headway_pipeline.sandbox.gong import GongApi
+from headway_pipeline.sandbox.rules import FathomRules, GongRules
 from headway_pipeline.sandbox.world import World
 
 __all__ = ["Sandbox"]
@@ -60,12 +61,19 @@ class Sandbox:
         self._lock = threading.Lock()
         self._log: list[Logged] = []
         self.faults: list[Fault] = []
-        self.world = world
+        self._world = world
+        self._gong = GongApi(world, clock, self.base_url)
+        self._fathom = FathomApi(world, clock, self.base_url)
 
     @property
     def base_url(self) -> str:
         """The address to give a Gong connector."""
         return f"http://{LOOPBACK}:{self._server.server_port}"
+
+    @property
+    def generic_gong_url(self) -> str:
+        """The address all companies share; the keys of one with a host of its own may be refused there."""
+        return f"http://localhost:{self._server.server_port}"
 
     @property
     def fathom_url(self) -> str:
@@ -80,8 +88,31 @@ class Sandbox:
     @world.setter
     def world(self, world: World) -> None:
         self._world = world
-        self._gong = GongApi(world, self._clock, self.base_url)
-        self._fathom = FathomApi(world, self._clock, self.base_url)
+        self._gong.serve(world)
+        self._fathom.serve(world)
+
+    def change_world(self, change: Callable[[World], World]) -> None:
+        """Serve what `change` makes of the present world; of several at once, none is lost."""
+        with self._lock:
+            self.world = change(self._world)
+
+    @property
+    def gong_rules(self) -> GongRules:
+        """How the local Gong behaves where the real one may in several ways; set them at any time."""
+        return self._gong.rules
+
+    @gong_rules.setter
+    def gong_rules(self, rules: GongRules) -> None:
+        self._gong.rules = rules
+
+    @property
+    def fathom_rules(self) -> FathomRules:
+        """How the local Fathom behaves where the real one may in several ways; set them at any time."""
+        return self._fathom.rules
+
+    @fathom_rules.setter
+    def fathom_rules(self, rules: FathomRules) -> None:
+        self._fathom.rules = rules
 
     @property
     def requests(self) -> tuple[Logged, ...]:
@@ -209,10 +240,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(json_reply(413, {"errors": ["the request body is too long, or of unknown length"]}))
             return
         parts = urlsplit(self.path)
+        parameters = parse_qsl(parts.query, keep_blank_values=True)
         request = Request(
             method=self.command,
             path=parts.path,
-            query=dict(parse_qsl(parts.query, keep_blank_values=True)),
+            query=dict(parameters),
+            parameters=parameters,
             headers={name.lower(): value for name, value in self.headers.items()},
             body=self.rfile.read(int(length)),
         )
