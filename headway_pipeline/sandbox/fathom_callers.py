@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 
 from headway_pipeline.sandbox.fathom_shapes import created_at, recording_id
 from headway_pipeline.sandbox.fathom_views import FathomView
-from headway_pipeline.sandbox.keys import FathomUser
+from headway_pipeline.sandbox.keys import FathomUser, OAuthApp
 from headway_pipeline.sandbox.timeline import Timeline
 from headway_pipeline.sandbox.world import Company, World
 
-__all__ = ["FathomCaller", "FathomCalls", "callers_by_key"]
+__all__ = ["FathomCaller", "FathomCallers", "FathomCalls", "fathom_callers_of"]
 
 
 class FathomCalls:
@@ -51,11 +51,34 @@ class FathomCaller:
         return FathomView(self.calls.company, self.user)
 
 
-def callers_by_key(world: World) -> Mapping[str, FathomCaller]:
-    """Every key of a world."""
-    found: dict[str, FathomCaller] = {}
+@dataclass(frozen=True, slots=True)
+class FathomCallers:
+    """Everybody a world knows.
+
+    Attributes:
+        by_key: users by their API key.
+        by_client: apps by their client id.
+        apps: the apps themselves, by client id.
+    """
+
+    by_key: Mapping[str, FathomCaller]
+    by_client: Mapping[str, FathomCaller]
+    apps: Mapping[str, OAuthApp]
+
+
+def fathom_callers_of(world: World) -> FathomCallers:
+    """Everybody of a world's companies."""
+    by_key: dict[str, FathomCaller] = {}
+    by_client: dict[str, FathomCaller] = {}
+    apps: dict[str, OAuthApp] = {}
     for company in world.companies:
         calls = FathomCalls(company)
-        for user in (company.fathom_admin, *company.fathom_users):
-            found[user.api_token] = FathomCaller(calls, user, f"fathom/{company.name}/{user.email}")
-    return found
+        users = (company.fathom_admin, *company.fathom_users)
+        for user in users:
+            by_key[user.api_token] = FathomCaller(calls, user, f"fathom/{company.name}/{user.email}")
+        if company.oauth is not None:
+            app = company.oauth
+            user = next((user for user in users if user.email == app.user), company.fathom_admin)
+            by_client[app.client_id] = FathomCaller(calls, user, f"fathom/{company.name}/app", is_app=True)
+            apps[app.client_id] = app
+    return FathomCallers(by_key, by_client, apps)

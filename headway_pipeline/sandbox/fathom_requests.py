@@ -31,10 +31,11 @@ SOON = timedelta(microseconds=1)
 class RefusedError(Exception):
     """A request the API answers with an error body."""
 
-    def __init__(self, status: HTTPStatus, error: str) -> None:
+    def __init__(self, status: HTTPStatus, error: str, retry_after: str | None = None) -> None:
         super().__init__(error)
         self.status = status
         self.error = error
+        self.retry_after = retry_after
 
 
 def includes(query: Mapping[str, str], name: str) -> bool:

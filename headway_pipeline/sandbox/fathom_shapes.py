@@ -26,6 +26,7 @@ __all__ = [
     "transcript_at",
     "transcript_of",
     "users_of",
+    "written",
 ]
 
 #: How long after the last word a recording is there.
@@ -83,11 +84,11 @@ def meeting(
         "url": page_address(company, call, base_url),
         "meeting_url": f"https://meetings.example/j/{call.conference or number}" if is_scheduled else None,
         "share_url": f"{base_url}/share/{long_id('share', call.id)}",
-        "created_at": _written(created_at(call)),
-        "scheduled_start_time": _written(call.scheduled_at) if is_scheduled else None,
-        "scheduled_end_time": _written(call.scheduled_at + timedelta(hours=1)) if is_scheduled else None,
-        "recording_start_time": _written(call.started_at),
-        "recording_end_time": _written(call.ended_at),
+        "created_at": written(created_at(call)),
+        "scheduled_start_time": written(call.scheduled_at) if is_scheduled else None,
+        "scheduled_end_time": written(call.scheduled_at + timedelta(hours=1)) if is_scheduled else None,
+        "recording_start_time": written(call.started_at),
+        "recording_end_time": written(call.ended_at),
         "calendar_invitees_domains_type": domains_type(call),
         "transcript_language": call.language,
         "calendar_invitees": invitees,
@@ -232,7 +233,7 @@ def teams_of(company: Company, calls: Sequence[SandboxCall]) -> list[dict[str, A
     first = min((call.started_at for call in calls), default=None)
     shared = {team for call in calls for team in call.sharing.teams}
     names = (shared | {user.team for user in company.fathom_users if user.team}) - {ALL_TEAMS}
-    return [] if first is None else [{"name": name, "created_at": _written(first)} for name in sorted(names)]
+    return [] if first is None else [{"name": name, "created_at": written(first)} for name in sorted(names)]
 
 
 def team_members_of(company: Company, calls: Sequence[SandboxCall]) -> list[dict[str, Any]]:
@@ -251,7 +252,7 @@ def users_of(company: Company, calls: Sequence[SandboxCall]) -> list[dict[str, A
         {
             "name": user.name or None,
             "email": user.email,
-            "created_at": _written(first),
+            "created_at": written(first),
             "status": "active" if user.deactivated_at is None else "deactivated",
             "team": user.team,
         }
@@ -263,14 +264,15 @@ def meeting_types_of(calls: Sequence[SandboxCall]) -> list[dict[str, Any]]:
     """The types that meetings have."""
     first = min((call.started_at for call in calls), default=datetime(2025, 1, 1, tzinfo=UTC))
     names = sorted({call.meeting_type for call in calls if call.meeting_type is not None})
-    return [{"name": name, "status": "active", "created_at": _written(first)} for name in names]
+    return [{"name": name, "status": "active", "created_at": written(first)} for name in names]
 
 
 def _domain(email: str | None) -> str | None:
     return email.rpartition("@")[2] if email else None
 
 
-def _written(moment: datetime) -> str:
+def written(moment: datetime) -> str:
+    """A moment as Fathom writes it, in whole seconds."""
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 

@@ -13,12 +13,17 @@ from typing import Any
 
 from headway_pipeline.sandbox.exchange import Reply, Request, json_reply, no_page
 from headway_pipeline.sandbox.gong_answers import SCOPES, GongAnswers
-from headway_pipeline.sandbox.gong_callers import GongCaller, basic_pair, callers_by_pair
+from headway_pipeline.sandbox.gong_callers import GongCaller, basic_pair, bearer_token, gong_callers_of
 from headway_pipeline.sandbox.gong_requests import RefusedError
+from headway_pipeline.sandbox.oauth import TokenDesk
+from headway_pipeline.sandbox.quotas import GongQuotas
 from headway_pipeline.sandbox.rules import GongRules
 from headway_pipeline.sandbox.world import World
 
 __all__ = ["GongApi"]
+
+#: Where an app exchanges a refresh token.
+TOKEN_PATH = "/oauth2/generate-customer-token"  # noqa: S105  # an address, no secret
 
 
 class GongApi:
@@ -37,16 +42,21 @@ class GongApi:
         self._clock = clock
         self._base_url = base_url
         self._request_ids = (f"sandbox{number:012x}" for number in itertools.count(1))
+        self._tokens = TokenDesk()
+        self._quotas = GongQuotas()
         self.rules = GongRules()
         self.serve(world)
 
     def serve(self, world: World) -> None:
         """Answer from this world from now on; quotas and tokens stand."""
-        self._callers = callers_by_pair(world)
+        self._callers = gong_callers_of(world)
 
     def caller_of(self, request: Request) -> GongCaller | None:
         """Whose key a request carries; None: nobody's."""
-        return self._callers.get(basic_pair(request.headers.get("authorization", "")))
+        header = request.headers.get("authorization", "")
+        client_id = self._tokens.client_of(bearer_token(header), self._clock())
+        callers = self._callers
+        return callers.by_pair.get(basic_pair(header)) if client_id is None else callers.by_client.get(client_id)
 
     def answer(self, request: Request) -> Reply:
         """The reply to one request."""
@@ -62,6 +72,8 @@ class GongApi:
 
     def _value(self, request: Request) -> dict[str, Any] | None:
         rules, now = self.rules, self._clock()
+        if (request.method, request.path) == ("POST", TOKEN_PATH):
+            return self._issued(request, rules, now)
         caller = self._let_in(request, rules, now)
         route = _route(request)
         if route not in SCOPES:
@@ -79,7 +91,21 @@ class GongApi:
         is_at_generic_host = request.headers.get("host", "").startswith("localhost:")
         if caller is None or now >= caller.expires_at or (is_at_generic_host and rules.is_generic_host_closed):
             raise RefusedError(HTTPStatus.UNAUTHORIZED, "Invalid access key or access key secret")
+        wait_s = self._quotas.take(caller.quota_owner, now, rules)
+        if wait_s is not None:
+            raise RefusedError(HTTPStatus.TOO_MANY_REQUESTS, "API rate limit exceeded", retry_after_s=wait_s)
         return caller
+
+    def _issued(self, request: Request, rules: GongRules, now: datetime) -> dict[str, Any]:
+        """New tokens; the parameters of the grant are in the query, the app's secret in Basic authentication."""
+        app = self._callers.apps.get(basic_pair(request.headers.get("authorization", "")))
+        if app is None:
+            raise RefusedError(HTTPStatus.UNAUTHORIZED, "invalid_client")
+        issued = self._tokens.exchange(app, request.query, now, rules.access_token_life)
+        if issued is None:
+            raise RefusedError(HTTPStatus.BAD_REQUEST, "invalid_grant")
+        scope = " ".join(sorted(app.scopes))
+        return {**issued.answer, "scope": scope, "api_base_url_for_customer": self._base_url}
 
 
 def _route(request: Request) -> tuple[str, str]:
