@@ -20,6 +20,7 @@ __all__ = [
     "meeting_types_of",
     "recorder_of",
     "recording_id",
+    "shared_with",
     "summary_of",
     "team_members_of",
     "teams_of",
@@ -94,14 +95,14 @@ def meeting(
         "calendar_invitees": invitees,
         "recorded_by": recorder_of(company, call),
     }
-    if call.is_private or not _is_rare("older", call):
-        listed |= {"meeting_type": call.meeting_type, "shared_with": _shared_with(call)}
+    if shared_with(call) == "no_teams" or not _is_rare("older", call):
+        listed |= {"meeting_type": call.meeting_type, "shared_with": shared_with(call)}
     if with_crm:
         listed["crm_matches"] = _crm_matches(call)
     return listed
 
 
-def _shared_with(call: SandboxCall) -> str:
+def shared_with(call: SandboxCall) -> str:
     """How far it is shared; with people by name counts as with one team, for it is no longer the recorder's alone."""
     sharing = call.sharing
     if call.is_private or not (sharing.teams or sharing.people):
