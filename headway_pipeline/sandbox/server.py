@@ -32,6 +32,7 @@ class Sandbox:
     World, rules and faults may be changed while it serves, from any thread.
 
     Attributes:
+        clock: aware UTC; by it calls come and go, cursors and tokens expire, and quotas fill up again.
         faults: asked before each answer; add and remove at any time.
     """
 
@@ -42,7 +43,7 @@ class Sandbox:
 
         Args:
             world: what to serve.
-            clock: aware UTC; by it calls come and go, cursors and tokens expire, and quotas fill up again.
+            clock: the system's unless another one is given.
             port: 0 for any free one.
 
         Raises:
@@ -57,7 +58,7 @@ class Sandbox:
             ) from error
         self._listener.answer = self._answer
         self._thread: threading.Thread | None = None
-        self._clock = clock
+        self.clock = clock
         self._log_lock = threading.Lock()
         self._world_lock = threading.Lock()
         self._log: list[Logged] = []
@@ -158,7 +159,7 @@ class Sandbox:
         self.stop()
 
     def _answer(self, request: Request) -> Reply:
-        came = Arrival(self._clock(), time.monotonic())
+        came = Arrival(self.clock(), time.monotonic())
         api = self._fathom if request.path.startswith(f"{PREFIX}/") else self._gong
         found = api.caller_of(request)
         caller = ("", "") if found is None else (found.label, found.quota_owner)
@@ -170,7 +171,7 @@ class Sandbox:
                 reply = self._served(request)
             case spoil:
                 reply = spoil(self._served(request))
-        answered = Arrival(self._clock(), time.monotonic())
+        answered = Arrival(self.clock(), time.monotonic())
         entry = logged(request, reply, caller, came, answered, is_fault=fault is not None)
         with self._log_lock:
             self._log.append(entry)
