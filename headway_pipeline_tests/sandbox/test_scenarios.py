@@ -1,12 +1,20 @@
+import json
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import requests
+from click.testing import CliRunner
 
 from headway_pipeline.cli.sandbox import SCENARIOS as OFFERED
+from headway_pipeline.cli.sandbox import command
 from headway_pipeline.sandbox.addresses import call_number
 from headway_pipeline.sandbox.exchange import Request
 from headway_pipeline.sandbox.scenarios import SCENARIOS, begin
 from headway_pipeline.sandbox.server import Sandbox
 from headway_pipeline.sandbox.world import World
+from headway_pipeline.sandbox.worlds import ACCESS_KEY, SECRET_KEY
 from headway_pipeline_tests.sandbox.clients import FathomClient, GongClient
 from headway_pipeline_tests.sandbox_fixtures import NOW, MovableClock, many_calls, world_of
 
@@ -72,3 +80,32 @@ def test_both_are_odd(gong: Callable[[World], GongClient]) -> None:
     assert "sandboxExtra" in client.page()["calls"][0]
     fathom = FathomClient(client.sandbox, client.clock)
     assert [len(page["items"]) for page in fathom.walk()] == [10, 0]
+
+
+def test_the_command_begins_a_scenario_and_says_what_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = {"id": "1", "title": "T", "speakers": [], "utterances": [{"speaker_id": "a", "text": "Hello."}]}
+    (tmp_path / "calls.jsonl").write_text(json.dumps(line), encoding="utf-8")
+    statuses: list[int] = []
+
+    def watched(_: float) -> None:
+        # The command sleeps until Ctrl-C: meanwhile it serves.
+        (served,) = running
+        statuses.extend(
+            requests.get(f"{served.base_url}/v2/users", auth=(ACCESS_KEY, SECRET_KEY), timeout=5).status_code
+            for _ in range(4)
+        )
+        raise KeyboardInterrupt
+
+    running: list[Sandbox] = []
+    start = Sandbox.start
+
+    def started(sandbox: Sandbox) -> None:
+        running.append(sandbox)
+        start(sandbox)
+
+    monkeypatch.setattr(Sandbox, "start", started)
+    monkeypatch.setattr("headway_pipeline.cli.sandbox.time.sleep", watched)
+    arguments = ["--port", "0", "--calls", str(tmp_path / "calls.jsonl"), "--scenario", "limits"]
+    result = CliRunner().invoke(command, arguments)
+    assert "From now on Gong allows 3 requests a second" in result.stderr
+    assert statuses == [200, 200, 200, 429]
