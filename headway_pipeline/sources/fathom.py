@@ -34,6 +34,7 @@ from headway_pipeline.model.workspaces import Credentials
 from headway_pipeline.sources.contract import (
     Absence,
     BadRecord,
+    Bucket,
     CallRef,
     CredentialField,
     Hydration,
@@ -112,10 +113,14 @@ class FathomSource(Source):
     credential_fields: ClassVar[tuple[CredentialField, ...]] = (
         CredentialField("api_token", "API key", ("fathom_api_token",), "FATHOM_API_TOKEN"),
     )
-    #: Fathom allows a key 60 requests a minute, of which 30 heavy ones, and names no limit a day.
-    #: Fathom allows 60 requests in 60 seconds: two stages' bursts and a minute's pace stay below that.
+    #: Fathom allows a key 60 requests in 60 seconds, of which 30 heavy ones (in busy times 5), and names no limit a
+    #: day. A little is left to the key's other users.
     request_defaults: ClassVar[RequestDefaults] = RequestDefaults(
-        requests_per_second=0.6, burst=10, requests_per_day=20_000, lookback=timedelta(days=3)
+        requests_per_second=3.0,
+        requests_per_day=20_000,
+        buckets=(Bucket(55, 60.0), Bucket(28, 60.0, CostClass.HEAVY)),
+        patience_s=600.0,
+        lookback=timedelta(days=3),
     )
     #: What one heavy request brings.
     hydrate_batch_size: ClassVar[int] = 10

@@ -110,7 +110,9 @@ class GongSource(Source):
         CredentialField("secret_key", "access key secret", ("gong_secret_key",), "GONG_SECRET_KEY"),
     )
     #: Gong allows a company 3 requests a second and 10,000 a day, which its other tools share.
-    request_defaults: ClassVar[RequestDefaults] = RequestDefaults(requests_per_second=3.0, requests_per_day=5_000)
+    request_defaults: ClassVar[RequestDefaults] = RequestDefaults(
+        requests_per_second=3.0, requests_per_day=5_000, requests_per_run=2_500
+    )
     #: `callIds` has no documented maximum; a hundred is what integrations send in production.
     hydrate_batch_size: ClassVar[int] = 100
 

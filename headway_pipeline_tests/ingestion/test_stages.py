@@ -200,20 +200,6 @@ def test_a_day_that_was_listed_before_the_failure_stays_complete(store: Store) -
     assert at.states == {"old": "listed"}
 
 
-def test_the_daily_budget_ends_the_work_until_tomorrow(store: Store) -> None:
-    at = bench(store, call("1"))
-    connector = store.connectors.list(at.workspace.id)[0]
-    store.listings.add_requests(connector.id, NOW.date(), {("/list", 200): 10_000})
-    from headway_pipeline.ingestion.limiter import Limiter
-    from headway_pipeline.sources.rest import CostClass
-
-    spent = store.listings.requests_on(connector.id, NOW.date())
-    limiter = Limiter("fake", at.run.tuning["fake"], at.clock.effects(), spent_today=spent)
-    with pytest.raises(RateLimitedError, match="budget of 10000") as caught:
-        limiter.admit(CostClass.NORMAL)
-    assert caught.value.retry_after_s == 12 * 3600
-
-
 def test_a_transcript_that_is_not_there_yet_is_asked_for_again_until_it_is_given_up(store: Store) -> None:
     at = bench(store, call("1"))
     at.script.absent["1"] = Absence.NOT_READY
