@@ -41,6 +41,8 @@ __all__ = [
 
 Result = TypeVar("Result")
 
+MOST_FIELDS_KEPT = 100
+
 
 class Session:
     """One connector during one stage."""
@@ -98,10 +100,12 @@ class Session:
             SourceError: any of the tree.
         """
         page = self.ask(lambda: self.source.list(window, page_token))
+        unknown = Counter(self._drift.unknown_fields) + Counter(page.unknown_fields)
         self._drift = Drift(
             self._drift.records + len(page.calls) + len(page.bad_records),
             self._drift.bad_records + len(page.bad_records),
-            Counter(self._drift.unknown_fields) + Counter(page.unknown_fields),
+            # Where ids are used as names of fields, there is no end of them.
+            dict(unknown.most_common(MOST_FIELDS_KEPT)),
         )
         return page
 

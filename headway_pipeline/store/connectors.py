@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -195,7 +194,12 @@ class Connectors:
 
     def record_drift(self, connector_id: uuid.UUID, drift: Drift) -> None:
         """Keep how far the last complete listing was from what the parser knows."""
-        self._update(connector_id, drift=asdict(drift))
+        stored = {
+            "records": drift.records,
+            "bad_records": drift.bad_records,
+            "unknown_fields": dict(drift.unknown_fields),
+        }
+        self._update(connector_id, drift=stored)
 
     def disable(self, connector_id: uuid.UUID) -> None:
         """Use it no more; what it brought stays."""

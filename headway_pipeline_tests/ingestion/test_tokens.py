@@ -150,7 +150,7 @@ def test_f14_two_workers_renew_one_connection_and_exactly_one_token_request_is_m
     fathom: Desk, open_test_store: Callable[[], Store]
 ) -> None:
     both_there = threading.Barrier(2)
-    fathom.vendor.before_answer = lambda _number: time.sleep(0.3)  # type: ignore[func-returns-value]
+    fathom.vendor.before_answer = lambda _number: time.sleep(0.3)
     pages: list[Page] = []
     errors: list[SourceError] = []
     sessions = [fathom.session(open_test_store()) for _ in range(2)]

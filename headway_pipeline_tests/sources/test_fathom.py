@@ -337,7 +337,9 @@ class TestSides:
         assert isinstance(answer, Hydration)
         assert [one.side for one in answer.transcript.segments] == [Side.UNKNOWN] * 2
 
-    def test_f11_sides_survive_addresses_that_were_not_recognised(self, sandbox: Sandbox, fathom: FathomSource) -> None:
+    def test_f11_sides_survive_addresses_that_were_not_recognised(
+        self, sandbox: Sandbox, fathom: FathomSource
+    ) -> None:
         sandbox.world = world_of(*many_calls(40, source="fathom"))
         answers = hydrated(fathom, [ref for page in walk(fathom) for ref in refs_of(page)])
         sides = {
