@@ -15,6 +15,7 @@ from headway_pipeline.cli.context import (
 )
 from headway_pipeline.cli.output import Column, format_option, say, show, show_made
 from headway_pipeline.model.errors import HeadwayError, InputError
+from headway_pipeline.model.workspaces import Credentials
 
 if TYPE_CHECKING:
     from headway_pipeline.sources.contract import Source
@@ -39,6 +40,13 @@ def command() -> None:
     type=click.Choice(["-", "env"]),
     help="`-`: a JSON object on standard input. `env`: read from the environment at each run.",
 )
+@click.option(
+    "--setting",
+    "given_settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A choice of the source, e.g. `workspace=Sales` for Gong; may be given several times.",
+)
 @made_format_option
 @verbose_option
 def add(
@@ -47,19 +55,27 @@ def add(
     name: str | None,
     base_url: str | None,
     credentials_from: str,
+    given_settings: tuple[str, ...],
     output_format: str,
     verbose: bool,  # noqa: ARG001
 ) -> None:
     """Connect a workspace to a source."""
     from headway_pipeline.sources.addresses import clean_base_url
-    from headway_pipeline.sources.discovery import find_source, read_credentials
+    from headway_pipeline.sources.discovery import find_source, read_credentials, read_settings
 
     source = find_source(connector_type)
     settings = ready_settings()
     address = None
     if base_url:
         address = clean_base_url(source, base_url, allowed_hosts=settings.allowed_hosts, allow_loopback=True)
+    chosen = read_settings(source, [(name, value) for name, _, value in (it.partition("=") for it in given_settings)])
     credentials = None if credentials_from == "env" else read_credentials(source, _from_standard_input(source))
+    if credentials is not None and "token_url" in credentials:
+        # The client's secret and the refresh token are sent there.
+        token_url = clean_base_url(
+            source, credentials["token_url"], allowed_hosts=settings.allowed_hosts, allow_loopback=True
+        )
+        credentials = Credentials({**credentials, "token_url": token_url})
     with opened() as store:
         workspace = store.workspaces.find(workspace_ref)
         connector = store.connectors.add(
@@ -69,6 +85,7 @@ def add(
             base_url=address,
             credentials=credentials,
             uses_environment=credentials is None,
+            settings=chosen,
         )
     made = {"id": connector.id, "workspace_id": workspace.id, "connector_type": source.name, "name": connector.name}
     show_made(made, output_format, f"connector {connector.name} ({connector.id}) in {workspace.slug}")
@@ -76,7 +93,9 @@ def add(
 
 
 def _from_standard_input(source: "type[Source]") -> dict[str, Any]:
-    example = json.dumps({field.name: "..." for field in source.credential_fields})
+    from headway_pipeline.sources.discovery import expected_credentials
+
+    example = expected_credentials(source)
     if sys.stdin.isatty():
         say("write the credentials as one JSON object, then end with Ctrl-D:")
     try:
@@ -85,10 +104,10 @@ def _from_standard_input(source: "type[Source]") -> dict[str, Any]:
         # The text itself must not be shown: it holds secrets.
         raise InputError(
             f"the credentials on standard input are no JSON (line {error.lineno}, column {error.colno})",
-            f"write one object: {example}",
+            f"write one JSON object: {example}",
         ) from None
     if not isinstance(given, dict):
-        raise InputError("the credentials on standard input are no JSON object", f"write {example}")
+        raise InputError("the credentials on standard input are no JSON object", f"write one: {example}")
     return given
 
 
@@ -96,9 +115,8 @@ COLUMNS = (
     Column("name", lambda row: row["name"]),
     Column("type", lambda row: row["connector_type"]),
     Column("active", lambda row: "yes" if row["is_active"] else "no"),
-    Column("health", lambda row: str(row["health"])),
-    Column("resumes at", lambda row: f"{row['resume_at']:%Y-%m-%d %H:%M}" if row["resume_at"] else ""),
-    Column("last error", lambda row: row["last_error"] or "", ratio=1),
+    Column("health", lambda row: row["health_words"]),
+    Column("what to know", lambda row: row["last_error"] or row["advice"] or "", ratio=1),
     Column("address", lambda row: row["base_url"] or "(default)"),
 )
 
@@ -121,6 +139,8 @@ def list_(workspace_ref: str, show_all: bool, output_format: str, verbose: bool)
                 "base_url": connector.base_url,
                 "credentials": "environment" if connector.uses_environment else "stored",
                 "health": connector.health.value,
+                "health_words": connector.health_words,
+                "advice": connector.advice,
                 "last_error": connector.last_error,
                 "last_ok_at": connector.last_ok_at,
                 "resume_at": connector.resume_at,
@@ -144,9 +164,12 @@ def check(workspace_ref: str, connector: str, output_format: str, verbose: bool)
         workspace = store.workspaces.find(workspace_ref)
         found = store.connectors.find(workspace.id, connector)
         verdict = check_connector(store, workspace, found, Effects())
-    made = {"id": found.id, "health": verdict.health, "words": verdict.words}
+        checked = store.connectors.find(workspace.id, str(found.id))
+    made = {"id": found.id, "health": verdict.health, "resume_at": checked.resume_at, "words": verdict.words}
     if verdict.is_usable or output_format == "json":
-        show_made(made, output_format, f"{found.name}: {verdict.health.value}. {verdict.words}")
+        show_made(made, output_format, f"{found.name}: {checked.health_words}. {verdict.words}")
+    if checked.advice is not None:
+        say(f"warning: {found.name}: {checked.advice}")
     if not verdict.is_usable:
         raise HeadwayError(f"connector {found.name} cannot be used", verdict.words)
 

@@ -78,7 +78,13 @@ def build_report(
         for waiting in store.messages.waiting(workspace.id, days)
         if waiting.state not in (MessageState.TOO_SHORT, MessageState.NOT_RELEVANT, MessageState.PRIVATE)
     }
-    notes = tuple(sorted(waiting)) if outcome.has_succeeded else ()
+    connectors = store.connectors.list(workspace.id, connector_type=request.connector_type)
+    warnings = tuple(
+        f"warning: {connector.name}: {connector.health_words}: {connector.advice}"
+        for connector in connectors
+        if connector.advice is not None
+    )
+    notes = (*warnings, *(sorted(waiting) if outcome.has_succeeded else ()))
     failures = outcome.failures + tuple(f"check {name}: {words}" for name, words in outcome.failed_checks.items())
     return IngestReport(answer, failures, notes, _exit_code(answer, outcome))
 
@@ -100,6 +106,7 @@ def _sources(
             # `listed` is what the source listed in this run; those that stay in that state are these.
             "not_yet_asked_for": held.get(MessageState.LISTED, 0),
             "health": (worst.health if worst else ConnectorHealth.OK).value,
+            "health_words": worst.health_words if worst else ConnectorHealth.OK.value,
             "resume_at": worst.resume_at.isoformat() if worst and worst.resume_at else None,
         }
     return found
@@ -125,7 +132,7 @@ def _lines(answer: dict[str, Any]) -> list[str]:
             for state in LEDGER_COUNTS
             if numbers[state.value]
         )
-        lines.append(f"  {source}: {listed}; {numbers['requests']} requests; {numbers['health'].replace('_', ' ')}")
+        lines.append(f"  {source}: {listed}; {numbers['requests']} requests; {numbers['health_words']}")
         waiting = f"{numbers['not_yet_asked_for']} listed only" if numbers["not_yet_asked_for"] else ""
         held = ", ".join(part for part in (waiting, states) if part)
         lines.append(f"    in the ledger: {held or 'nothing yet'}")

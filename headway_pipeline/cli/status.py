@@ -17,9 +17,9 @@ LEDGER_COLUMNS = (
 )
 CONNECTOR_COLUMNS = (
     Column("connector", lambda row: row["name"]),
-    Column("health", lambda row: str(row["health"]).replace("_", " ")),
+    Column("health", lambda row: row["health_words"]),
     Column("last ok", lambda row: f"{row['last_ok_at']:%Y-%m-%d %H:%M}" if row["last_ok_at"] else "never"),
-    Column("last error", lambda row: row["last_error"] or "", ratio=1),
+    Column("what to know", lambda row: row["last_error"] or row["advice"] or "", ratio=1),
 )
 WAITING_COLUMNS = (
     Column("source", lambda row: row["source"]),

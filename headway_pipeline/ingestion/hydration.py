@@ -61,7 +61,7 @@ class _Hydrating:
         try:
             session = open_session(self.run, self.part.workspace, self.connector)
             try:
-                for batch in _batches(due, session.source.hydrate_batch_size):
+                for batch in _batches(due, session.source.batch_size):
                     self._hydrate_batch(session, batch, left)
             finally:
                 self.report.count(min(self.part.days), self.connector.connector_type, "requests", session.requests)

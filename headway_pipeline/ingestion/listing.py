@@ -112,7 +112,7 @@ def _pages(session: Session, window: TimeWindow) -> Iterator[Page]:
     known: set[str] = set()
     token: str | None = None
     while True:
-        page = session.ask(lambda: session.source.list(window, token))  # noqa: B023  # asked at once, not later
+        page = session.list(window, token)
         ids = {call.external_id for call in page.calls}
         # A last page may repeat a call that moved to it while the walk went on; it ends the walk all the same.
         if page.next_token is not None and token is not None and ids and ids <= known:

@@ -17,6 +17,7 @@
     │   ├── (stop)    BadCredentialsError, MissingPermissionError, WrongHostError, SourceContractError
     │   │             └── RequestRefusedError    a 4xx whose meaning only the source knows
     │   ├── (pause)   RateLimitedError       carries retry_after_s
+    │   │             └── BudgetSpentError       our own budget, not the source's wish
     │   ├── (restart) CursorExpiredError     walk the window again from its first page
     │   └── (retry)   TransientSourceError   time-outs, resets, 5xx
     └── AnalysisError           one call could not be read; it is quarantined, the rest goes on
@@ -30,6 +31,7 @@ __all__ = [
     "AlreadyExistsError",
     "AnalysisError",
     "BadCredentialsError",
+    "BudgetSpentError",
     "ConfigurationError",
     "CredentialsSealedError",
     "CursorExpiredError",
@@ -180,6 +182,12 @@ class RateLimitedError(SourceError):
     def __init__(self, message: str, remedy: str = "", *, at: Failing, retry_after_s: float | None) -> None:
         super().__init__(message, remedy, at=at)
         self.retry_after_s = retry_after_s
+
+
+class BudgetSpentError(RateLimitedError):
+    """Our own budget of requests for the day or the run is spent; waiting within the run does not help."""
+
+    code = "budget_spent"
 
 
 class CursorExpiredError(SourceError):

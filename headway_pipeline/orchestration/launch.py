@@ -57,7 +57,7 @@ class IngestOutcome:
         counts: by source and what, summed over the days and assets.
         usage: what the analyst's answers cost.
         failures: what went wrong, in words for people; empty where the run succeeded.
-        failed_checks: checks that did not pass, with their words.
+        failed_checks: checks that did not pass and are no mere warnings, with their words.
         is_incomplete_only: nothing broke; the run is red because some days could not be completed.
         is_interrupted: somebody stopped it.
     """
@@ -193,7 +193,7 @@ def _outcome(result: dg.ExecuteInProcessResult) -> IngestOutcome:
     checks = {
         evaluation.check_name: evaluation.description or ""
         for evaluation in result.get_asset_check_evaluations()
-        if not evaluation.passed
+        if not evaluation.passed and evaluation.severity == dg.AssetCheckSeverity.ERROR
     }
     failed_steps = {event.step_key for event in result.all_events if event.is_step_failure}
     errors = {

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 from headway_pipeline.model.errors import InputError
 from headway_pipeline.sources.contract import Source
 
-__all__ = ["clean_base_url", "trim_base_url"]
+__all__ = ["clean_base_url", "is_loopback_url", "trim_base_url"]
 
 HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
@@ -85,6 +85,11 @@ def _ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | No
 def _is_loopback(host: str) -> bool:
     address = _ip_address(host)
     return host == "localhost" if address is None else address.is_loopback
+
+
+def is_loopback_url(url: str) -> bool:
+    """Whether an address is this machine's own: somebody at the keyboard gave it."""
+    return _is_loopback(urlsplit(url).hostname or "")
 
 
 def _require_vendor(source: type[Source], scheme: str, host: str) -> None:

@@ -9,11 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from headway_pipeline.model.calls import Call, Transcript
 from headway_pipeline.model.windows import TimeWindow
 from headway_pipeline.model.workspaces import Credentials
+from headway_pipeline.sources.rest import CostClass
 
 if TYPE_CHECKING:
     from headway_pipeline.sources.rest import RestClient
@@ -21,11 +23,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Absence",
     "BadRecord",
+    "Bucket",
     "CallRef",
     "Connection",
     "CredentialField",
     "Hydration",
     "NotHydrated",
+    "OAuth",
     "Page",
     "RequestDefaults",
     "Source",
@@ -50,24 +54,65 @@ class CredentialField:
 
 
 @dataclass(frozen=True, slots=True)
+class OAuth:
+    """How a source renews access tokens by refresh tokens (RFC 6749, 6), each of which it takes once.
+
+    Attributes:
+        token_url: where; a connector's own `token_url` goes before it.
+        grant_in_query: the grant stands in the address and not in a form.
+        client_in_header: the client identifies itself by Basic authentication and not in the form.
+        base_url_field: what the answer calls the API address of the customer, where it tells one.
+    """
+
+    token_url: str
+    grant_in_query: bool = False
+    client_in_header: bool = False
+    base_url_field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """At most `requests` within any `per_s` seconds.
+
+    Attributes:
+        cost: counts requests of this class only; every request, for None.
+    """
+
+    requests: int
+    per_s: float
+    cost: CostClass | None = None
+
+    def __post_init__(self) -> None:
+        if self.requests < 1 or self.per_s <= 0:
+            raise ValueError("a bucket holds at least one request in a positive time")
+
+
+@dataclass(frozen=True, slots=True)
 class RequestDefaults:
     """A source's own limits, the defaults of its Dagster resource.
 
+    Every number stays below the vendor's published maximum, for the customer's other tools draw on the same.
+
     Attributes:
-        requests_per_second: steady rate; the vendor's published maximum or below.
-        burst: how many may go at once after a rest; with the steady rate it stays below what a minute allows.
-        requests_per_day: budget, well below the vendor's maximum, which other tools share.
-        timeout_s: read time-out of one request.
-        patience_s: the longest wait the source may ask for before the connector's work ends for this run.
+        requests_per_second: steady rate; may be below 1.
+        buckets: longer spans and dearer requests that the vendor limits apart.
+        requests_per_day: budget of a quota owner a UTC day.
+        requests_per_run: budget of a connector in one run.
+        timeout_s: longest silence within one answer.
+        deadline_s: longest time for one answer as a whole, however steadily it trickles.
+        patience_s: how long a connector may wait in one run, all in all, for pauses the source asks for and for
+            failures to pass.
         longest_window: longest span asked for in one listing.
         lookback: how far back a nightly sweep looks for late calls.
     """
 
     requests_per_second: float
     requests_per_day: int
-    burst: int = 1
+    buckets: tuple[Bucket, ...] = ()
+    requests_per_run: int = 5_000
     timeout_s: float = 120.0
-    patience_s: float = 60.0
+    deadline_s: float = 600.0
+    patience_s: float = 300.0
     longest_window: timedelta = timedelta(days=7)
     lookback: timedelta = timedelta(days=7)
 
@@ -79,11 +124,18 @@ class Connection:
     Attributes:
         base_url: the API address without a trailing slash.
         vendor_domains: e-mail domains of the workspace's own people.
+        settings: the connector's choices, by the names in `Source.setting_names`; each a list of texts.
     """
 
     base_url: str
     credentials: Credentials
     vendor_domains: frozenset[str] = frozenset()
+    settings: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def uses_oauth(self) -> bool:
+        """Whether access tokens are renewed by refresh tokens."""
+        return "refresh_token" in self.credentials
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +230,12 @@ class Source(ABC):
     base_url_suffix: ClassVar[str] = ""
     #: Host suffixes a connector's address must end in (the vendor's own), but for operator-named hosts.
     vendor_hosts: ClassVar[tuple[str, ...]]
+    #: The key; its fields also stand for the source in the environment.
     credential_fields: ClassVar[tuple[CredentialField, ...]]
+    #: How it takes OAuth instead of a key; None where it does not.
+    oauth: ClassVar[OAuth | None] = None
+    #: What a connector may choose, by name, with what it means.
+    setting_names: ClassVar[Mapping[str, str]] = MappingProxyType({})
     request_defaults: ClassVar[RequestDefaults]
     #: How many calls one `hydrate` takes.
     hydrate_batch_size: ClassVar[int]
@@ -188,6 +245,19 @@ class Source(ABC):
     def __init__(self, connection: Connection, rest: "RestClient") -> None:
         self.connection = connection
         self.rest = rest
+
+    @property
+    def batch_size(self) -> int:
+        """How many calls one `hydrate` takes on this connection."""
+        return self.hydrate_batch_size
+
+    @classmethod
+    def quota_owner(cls, credentials: Credentials) -> str | None:  # noqa: ARG003
+        """What names the owner of the vendor's limits, so that two connectors of one owner share them.
+
+        None where the credentials do not tell: the connector then counts as an owner of its own.
+        """
+        return None
 
     @classmethod
     @abstractmethod

@@ -16,7 +16,7 @@ from headway_pipeline.model.windows import day_start
 from headway_pipeline.store.leases import Lease
 from headway_pipeline.store.messages import Ledger
 from headway_pipeline.store.statements import insert_into
-from headway_pipeline.store.tables import listings, messages, sightings, source_requests, workspace_connectors
+from headway_pipeline.store.tables import listings, messages, sightings
 
 __all__ = ["Change", "Listing", "Listings", "Recorded"]
 
@@ -212,42 +212,11 @@ class Listings:
             found = connection.execute(query.order_by(listings.c.day, listings.c.connector_id)).mappings()
             return [Listing(**{name: row[name] for name in Listing.__slots__}) for row in found]
 
-    def add_requests(self, connector_id: uuid.UUID, day: date, counts: Mapping[tuple[str, int], int]) -> None:
-        """Add to the number of requests made, by (endpoint, HTTP status; 0 for no answer)."""
-        owner = sa.select(workspace_connectors.c.workspace_id).where(workspace_connectors.c.id == connector_id)
-        with self._ledger.database.writing() as connection:
-            workspace_id = connection.execute(owner).scalar_one()
-            statement = insert_into(self._ledger.database, source_requests)
-            statement = statement.on_conflict_do_update(
-                index_elements=["connector_id", "day", "endpoint", "status"],
-                set_={"count": source_requests.c.count + statement.excluded.count},
-            )
-            rows = [
-                {
-                    "workspace_id": workspace_id,
-                    "connector_id": connector_id,
-                    "day": day,
-                    "endpoint": endpoint,
-                    "status": status,
-                    "count": count,
-                }
-                for (endpoint, status), count in sorted(counts.items())
-            ]
-            connection.execute(statement, rows)
-
     def has_shown_calls(self, connector_id: uuid.UUID) -> bool:
         """Whether the connector ever listed a call."""
         query = sa.select(sa.exists().where(sightings.c.connector_id == connector_id))
         with self._ledger.database.reading() as connection:
             return bool(connection.execute(query).scalar())
-
-    def requests_on(self, connector_id: uuid.UUID, day: date) -> int:
-        """Requests a connector made on a UTC day."""
-        query = sa.select(sa.func.coalesce(sa.func.sum(source_requests.c.count), 0)).where(
-            source_requests.c.connector_id == connector_id, source_requests.c.day == day
-        )
-        with self._ledger.database.reading() as connection:
-            return int(connection.execute(query).scalar_one())
 
 
 def _new_row(workspace_id: uuid.UUID, key: uuid.UUID, call: Call) -> dict[str, Any]:

@@ -173,6 +173,8 @@ class Reading:
                     "name": connector.name,
                     "connector_type": connector.connector_type,
                     "health": connector.health.value,
+                    "health_words": connector.health_words,
+                    "advice": connector.advice,
                     "last_error": connector.last_error,
                     "last_ok_at": connector.last_ok_at,
                     "resume_at": connector.resume_at,

@@ -5,6 +5,8 @@ sealed plaintext: a ciphertext copied to another row opens, but names the wrong 
 """
 
 import contextlib
+import hashlib
+import hmac
 import json
 import os
 import stat
@@ -44,6 +46,8 @@ class CredentialSealer:
         except ValueError:
             # The key itself must not be shown, nor kept in a chained exception.
             raise ConfigurationError(f"{named} holds something that is no Fernet key", KEY_HELP) from None
+        # By the oldest key, so that a new one in front of it changes no fingerprint until the old one is retired.
+        self._fingerprinting = hashlib.sha256(b"fingerprint" + keys[-1].encode("ascii")).digest() if keys else b""
 
     def __repr__(self) -> str:
         return "CredentialSealer(keys hidden)"
@@ -53,6 +57,10 @@ class CredentialSealer:
         bound = {"workspace": str(workspace_id), "connector": str(connector_id), "values": dict(credentials)}
         sealed = self._fernet.encrypt(json.dumps(bound).encode("utf-8"))
         return {"v": ENVELOPE_VERSION, "sealed": sealed.decode("ascii")}
+
+    def fingerprint(self, words: str) -> str:
+        """64 hexadecimal digits that are the same for the same words, and tell nothing of them without the key."""
+        return hmac.new(self._fingerprinting, words.encode("utf-8"), hashlib.sha256).hexdigest()
 
     def open(self, envelope: Mapping[str, Any], workspace_id: UUID, connector_id: UUID) -> Credentials:
         """The credentials sealed for exactly this row.

@@ -208,20 +208,22 @@ def test_one_paused_and_one_broken_connector_exit_with_one(headway: Headway, ins
 
 
 def test_a_check_keeps_the_pause_a_source_asked_for(headway: Headway, installation: Installation) -> None:
-    connector = installation.store.connectors.find(installation.workspace.id, "gong")
-    resume_at = TODAY + timedelta(days=3)
-    installation.store.connectors.record_health(connector.id, ConnectorHealth.PAUSED_UNTIL, resume_at=resume_at)
+    asks_for_a_pause = json_reply(429, {"errors": ["limit"]}, {"Retry-After": "20000"})
+    installation.sandbox.faults.append(lambda _request: asks_for_a_pause)
+    assert headway(*INGEST).code == 75
+    installation.sandbox.faults.clear()
+    made = len(installation.sandbox.requests)
     said = headway("connector", "check", "--workspace-id", "acme", "gong")
     assert said.code == 1
     assert "asked for a pause" in said.err
-    assert installation.sandbox.requests == ()
+    assert len(installation.sandbox.requests) == made
 
 
 def test_requests_of_a_check_count_against_the_days_budget(headway: Headway, installation: Installation) -> None:
     headway("connector", "check", "--workspace-id", "acme", "gong")
     connector = installation.store.connectors.find(installation.workspace.id, "gong")
     today = datetime.now(tz=UTC).date()
-    assert installation.store.listings.requests_on(connector.id, today) == len(installation.sandbox.requests)
+    assert installation.store.quotas.requests_on(connector.id, today) == len(installation.sandbox.requests)
 
 
 def test_a_new_theme_tells_how_to_file_all_calls_again(headway: Headway, installation: Installation) -> None:

@@ -86,7 +86,7 @@ def test_all_pages_are_walked_and_transcripts_come_in_batches(store: Store) -> N
     assert [len(ids) for ids in at.script.hydrated] == [3, 3, 1]
 
 
-def test_the_window_never_reaches_past_the_start_of_the_run_and_never_moves(store: Store) -> None:
+def test_g22_the_window_never_reaches_past_the_start_of_the_run_and_never_moves(store: Store) -> None:
     at = bench(store, *(call(str(n), hour=n) for n in range(7)))
     at.script.before_list = lambda _number: at.clock.sleep(60)
     list_only(at)
@@ -95,7 +95,7 @@ def test_the_window_never_reaches_past_the_start_of_the_run_and_never_moves(stor
     assert all(window.end - window.start <= timedelta(days=7) for window in windows)
 
 
-def test_an_expired_page_token_starts_the_window_again_without_duplicates(store: Store) -> None:
+def test_g3_an_expired_page_token_starts_the_window_again_without_duplicates(store: Store) -> None:
     at = bench(store, *(call(str(n), hour=n) for n in range(5)))
     at.script.before_list = failing(CursorExpiredError("expired", at=AT), 2)
     report = list_only(at)
@@ -114,7 +114,7 @@ def test_a_token_that_always_expires_ends_the_connectors_work(store: Store) -> N
     assert len(at.script.listed) == 8
 
 
-def test_a_listing_that_never_ends_is_stopped(store: Store) -> None:
+def test_g2_a_listing_that_never_ends_is_stopped(store: Store) -> None:
     """A cursor sent in the wrong place returns the first page for ever."""
     at = bench(store, *(call(str(n), hour=n) for n in range(5)))
     kind = at.run.sources["fake"]
@@ -134,7 +134,7 @@ def test_transient_failures_are_tried_again_with_growing_waits(store: Store) -> 
     assert waits == [0.375, 0.75]
 
 
-def test_a_source_that_stays_down_fails_its_days_and_nothing_is_lost(store: Store) -> None:
+def test_g8_a_source_that_stays_down_fails_its_days_and_nothing_is_lost(store: Store) -> None:
     at = bench(store, call("1"))
     ingest(at)
     at.script.before_list = failing(TransientSourceError("reset", "try later", at=AT))
@@ -145,7 +145,7 @@ def test_a_source_that_stays_down_fails_its_days_and_nothing_is_lost(store: Stor
     assert at.states == {"1": "analysed"}
 
 
-def test_a_short_wait_is_kept_to_the_second_and_a_long_one_pauses_the_connector(store: Store) -> None:
+def test_g19_a_short_wait_is_kept_to_the_second_and_a_long_one_pauses_the_connector(store: Store) -> None:
     at = bench(store, call("1"))
     at.script.before_list = failing(RateLimitedError("slow down", at=AT, retry_after_s=20), 1)
     assert list_only(at).troubles == []
@@ -158,7 +158,7 @@ def test_a_short_wait_is_kept_to_the_second_and_a_long_one_pauses_the_connector(
     assert report.troubles[0].resume_at == connector.resume_at
 
 
-def test_no_request_is_made_before_a_paused_connector_may_go_on(store: Store) -> None:
+def test_g19_no_request_is_made_before_a_paused_connector_may_go_on(store: Store) -> None:
     at = bench(store, call("1"))
     at.script.before_list = failing(RateLimitedError("day is spent", at=AT, retry_after_s=20_000))
     list_only(at)
@@ -198,20 +198,6 @@ def test_a_day_that_was_listed_before_the_failure_stays_complete(store: Store) -
     assert NOW.date() in incomplete
     assert (NOW - timedelta(days=9)).date() not in incomplete
     assert at.states == {"old": "listed"}
-
-
-def test_the_daily_budget_ends_the_work_until_tomorrow(store: Store) -> None:
-    at = bench(store, call("1"))
-    connector = store.connectors.list(at.workspace.id)[0]
-    store.listings.add_requests(connector.id, NOW.date(), {("/list", 200): 10_000})
-    from headway_pipeline.ingestion.limiter import Limiter
-    from headway_pipeline.sources.rest import CostClass
-
-    spent = store.listings.requests_on(connector.id, NOW.date())
-    limiter = Limiter("fake", at.run.tuning["fake"], at.clock.effects(), spent_today=spent)
-    with pytest.raises(RateLimitedError, match="budget of 10000") as caught:
-        limiter.admit(CostClass.NORMAL)
-    assert caught.value.retry_after_s == 12 * 3600
 
 
 def test_a_transcript_that_is_not_there_yet_is_asked_for_again_until_it_is_given_up(store: Store) -> None:

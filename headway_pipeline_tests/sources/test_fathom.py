@@ -156,7 +156,7 @@ class TestListing:
         quiet = TimeWindow(NOW - timedelta(days=400), NOW - timedelta(days=399))
         assert fathom.list(quiet, None) == Page((), None)
 
-    def test_a_call_before_midnight_that_was_created_after_it_is_met_and_placed_on_its_own_day(
+    def test_f15_a_call_before_midnight_that_was_created_after_it_is_met_and_placed_on_its_own_day(
         self, sandbox: Sandbox, fathom: FathomSource
     ) -> None:
         """created_at is after the end: a listing that stops at midnight would never see the day's last calls."""
@@ -241,7 +241,7 @@ class TestListing:
         day = day_start((NOW - timedelta(days=1)).date())
         assert found == Call("fathom", str(recording_id(meeting("mine"))), day, is_private=True)
 
-    def test_an_older_record_without_its_sharing_is_no_private_one(
+    def test_f7_an_older_record_without_its_sharing_is_no_private_one(
         self, sandbox: Sandbox, fathom: FathomSource
     ) -> None:
         assert not parsed(sandbox, fathom).is_private
@@ -326,7 +326,7 @@ class TestSides:
         assert speakers.side("Somebody", "else@nowhere.example") is Side.UNKNOWN
         assert speakers.side(None, None) is Side.UNKNOWN
 
-    def test_a_call_without_an_invitation_knows_only_its_recorder(
+    def test_f8_a_call_without_an_invitation_knows_only_its_recorder(
         self, sandbox: Sandbox, fathom: FathomSource
     ) -> None:
         guest = Speaker("g", "iPhone", Side.UNKNOWN)
@@ -337,7 +337,9 @@ class TestSides:
         assert isinstance(answer, Hydration)
         assert [one.side for one in answer.transcript.segments] == [Side.UNKNOWN] * 2
 
-    def test_sides_survive_addresses_that_were_not_recognised(self, sandbox: Sandbox, fathom: FathomSource) -> None:
+    def test_f11_sides_survive_addresses_that_were_not_recognised(
+        self, sandbox: Sandbox, fathom: FathomSource
+    ) -> None:
         sandbox.world = world_of(*many_calls(40, source="fathom"))
         answers = hydrated(fathom, [ref for page in walk(fathom) for ref in refs_of(page)])
         sides = {

@@ -19,6 +19,7 @@ from headway_pipeline.store.tables.operations import (
     audit_log,
     locks,
     settings,
+    source_quotas,
     source_requests,
     webhook_events,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "relevance_scores",
     "settings",
     "sightings",
+    "source_quotas",
     "source_requests",
     "themes",
     "transcripts",
