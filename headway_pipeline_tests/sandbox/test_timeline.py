@@ -68,6 +68,14 @@ def test_what_was_seen_is_remembered_until_it_changes() -> None:
     assert third.rows == ()
 
 
+def test_a_call_that_ends_is_in_analysis_from_then_on() -> None:
+    late = made(1, 0, 5, None)
+    timeline = Timeline([late], lambda one: one.started_at)
+    window, view = TimeWindow(NOW, NOW + at(12)), DetailsView("key")
+    moments = (NOW, late.ended_at, NOW + at(5))
+    assert [timeline.listing(window, moment, view).analysed for moment in moments] == [0, 1, 0]
+
+
 class TestSpeech:
     def test_it_is_the_same_at_every_reading(self) -> None:
         words = MadeUpSpeech(7, 400, ("a", "b"))
