@@ -118,6 +118,7 @@ class FathomAnswers:
         if self.rules.has_unknown_fields:
             found |= {"sandbox_extra": {"of": ["no", "documentation"]}}
             found["recorded_by"]["sandbox_extra"] = None
+            found["calendar_invitees_domains_type"] = "all"
         return found
 
     def _transcript(self, call: SandboxCall) -> list[dict[str, Any]] | None:

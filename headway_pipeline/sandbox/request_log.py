@@ -1,6 +1,6 @@
 """What was asked of a sandbox, and whether anybody asked when they had been told to wait."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -62,16 +62,22 @@ def logged(
     )
 
 
-def requests_inside_retry_after(log: Iterable[Logged]) -> Sequence[Logged]:
-    """The requests that came, by the sandbox's clock, before the end of a wait that their quota's owner was told of.
+def requests_inside_retry_after(
+    log: Iterable[Logged], owner_of: Callable[[Logged], str] = lambda entry: entry.quota_owner
+) -> Sequence[Logged]:
+    """The requests that came, by the sandbox's clock, before the end of a wait that their owner was told of.
 
     A request that was under way when the wait was told is none of them.
+
+    Args:
+        log: in any order.
+        owner_of: who is to know of a wait: everybody who shares the limit, unless it is `caller`; "" is nobody.
     """
     found: list[Logged] = []
     by_owner: dict[str, list[Logged]] = {}
     for entry in log:
-        if entry.quota_owner:
-            by_owner.setdefault(entry.quota_owner, []).append(entry)
+        if owner_of(entry):
+            by_owner.setdefault(owner_of(entry), []).append(entry)
     for entries in by_owner.values():
         told = sorted((one for one in entries if _tells_to_wait(one)), key=lambda one: one.answered_s, reverse=True)
         until = LONG_AGO

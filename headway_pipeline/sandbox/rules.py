@@ -68,7 +68,7 @@ class FathomRules:
         error_form: of error bodies.
         ends_with_empty_token: the last page's token is "" instead of null.
         ends_with_empty_page: a full last page has a token, which leads to an empty page.
-        has_unknown_fields: put fields no documentation knows at every level of a meeting.
+        has_unknown_fields: put fields no documentation knows into a meeting, and values it gives for filters only.
         access_token_life: of OAuth tokens.
     """
 

@@ -68,11 +68,12 @@ class Fate(Enum):
     UNSHARED = auto()
     OUT_OF_SIGHT = auto()
     SEEN_BY_ONE = auto()
+    SHARED_WITH_NOBODY = auto()
 
 
 #: Of a hundred calls.
 SHARES = {
-    Fate.PLAIN: 44,
+    Fate.PLAIN: 42,
     Fate.TRANSCRIPT_LATE: 12,
     Fate.TRANSCRIPT_FIRST: 4,
     Fate.TRANSCRIPT_NEVER: 4,
@@ -85,6 +86,7 @@ SHARES = {
     Fate.UNSHARED: 5,
     Fate.OUT_OF_SIGHT: 3,
     Fate.SEEN_BY_ONE: 2,
+    Fate.SHARED_WITH_NOBODY: 2,
 }
 
 
@@ -189,6 +191,8 @@ class _Maker:
         recorder = self._chance.choice((nadia, owen)).email
         if fate is Fate.SEEN_BY_ONE:
             return Sharing(recorder, teams=("Sales",))
+        if fate is Fate.SHARED_WITH_NOBODY:
+            return Sharing(recorder, teams=())
         return Sharing(recorder, teams=("Success",))
 
     def _course(self, call: SandboxCall, fate: Fate) -> Course:

@@ -17,10 +17,18 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from headway_pipeline.sandbox.fathom_shapes import meeting, summary_of, transcript_at, transcript_of
+from headway_pipeline.model.calls import Side
+from headway_pipeline.sandbox.addresses import long_id
+from headway_pipeline.sandbox.fathom_shapes import (
+    meeting,
+    recording_id,
+    summary_of,
+    transcript_at,
+    transcript_of,
+)
 from headway_pipeline.sandbox.fathom_webhooks import Webhook
 from headway_pipeline.sandbox.gong_shapes import call_data
-from headway_pipeline.sandbox.world import Company, SandboxCall
+from headway_pipeline.sandbox.world import Company, SandboxCall, Speaker, Utterance
 
 __all__ = [
     "Delivery",
@@ -31,6 +39,7 @@ __all__ = [
     "fathom_payload",
     "forged_fathom_delivery",
     "gong_payload",
+    "sample_delivery",
     "webhook_delivery",
 ]
 
@@ -185,11 +194,24 @@ def fathom_payload(hook: Webhook, company: Company, call: SandboxCall, base_url:
 def webhook_delivery(
     hook: Webhook, company: Company, call: SandboxCall, base_url: str, now: datetime
 ) -> Delivery | None:
-    """What a registered webhook sends of a meeting, once, when its summary is there; None where there is none."""
+    """What a registered webhook sends of a meeting, once, when its summary is there; None where there is none.
+
+    Its id is the meeting's, however often it is sent and whatever has changed meanwhile.
+    """
     if not call.utterances or now < transcript_at(call):
         return None
     body = fathom_payload(hook, company, call, base_url, now)
-    return fathom_delivery(body, hook.url, (hook.secret,), f"msg_{hashlib.sha256(body).hexdigest()[:24]}", now)
+    return fathom_delivery(body, hook.url, (hook.secret,), f"msg_{long_id(hook.id, str(recording_id(call)))}", now)
+
+
+def sample_delivery(hook: Webhook, now: datetime) -> Delivery:
+    """What the test button sends: a meeting that never was, signed like any other."""
+    host = Speaker("v", "Sample Host", Side.VENDOR, "host@sample.example")
+    said = (Utterance("v", 0.0, 4.0, "This is only a sample."),)
+    call = SandboxCall("sample", "Sample meeting", now - timedelta(hours=1), (host,), said, source="fathom")
+    company = Company("Sample", "sample-access-key", "", "sample.example", (call,))
+    body = fathom_payload(hook, company, call, "https://fathom.example", now)
+    return fathom_delivery(body, hook.url, (hook.secret,), f"msg_{long_id(hook.id, 'sample')}", now)
 
 
 def fathom_delivery(body: bytes, url: str, secrets: Sequence[str], delivery_id: str, now: datetime) -> Delivery:

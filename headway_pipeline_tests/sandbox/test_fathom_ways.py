@@ -300,6 +300,7 @@ class TestOddMeetings:
         (row,) = client.meetings()
         assert "sandbox_extra" in row
         assert "sandbox_extra" in row["recorded_by"]
+        assert row["calendar_invitees_domains_type"] == "all"
 
 
 class TestWebhooks:

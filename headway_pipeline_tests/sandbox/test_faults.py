@@ -209,6 +209,11 @@ class TestWaits:
         log = [self.entry(0, 1, 10), self.entry(11, 12), self.entry(5, 6, owner="b")]
         assert requests_inside_retry_after(log) == []
 
+    def test_another_key_may_be_left_out(self) -> None:
+        told, other = self.entry(0, 1, 10), replace(self.entry(2, 3), caller="other")
+        assert requests_inside_retry_after([told, other]) == [other]
+        assert requests_inside_retry_after([replace(told, caller="told"), other], lambda one: one.caller) == []
+
     def test_nor_is_who_had_asked_before_the_answer(self) -> None:
         under_way, too_early = self.entry(0.5, 3), self.entry(2, 4)
         log = [self.entry(0, 1, 10), under_way, too_early]

@@ -88,14 +88,15 @@ class TestLettingIn:
 
 
 class TestFilters:
-    def test_more_ids_than_a_hundred_may_be_refused_g_s10(self, gong: Serve) -> None:
+    @pytest.mark.parametrize("path", ["/v2/calls/extensive", "/v2/calls/transcript"])
+    def test_more_ids_than_a_hundred_may_be_refused_g_s10(self, gong: Serve, path: str) -> None:
         client = gong(world_of(call()))
         wanted = {"filter": {"callIds": [call_number(call()), *map(str, range(100))]}}
-        assert client.post("/v2/calls/transcript", wanted).status_code == 200
+        assert client.post(path, wanted).status_code == 200
         client.sandbox.gong_rules = GongRules(most_ids=100)
-        assert client.post("/v2/calls/transcript", wanted).status_code == 400
+        assert client.post(path, wanted).status_code == 400
         wanted["filter"]["callIds"].pop()
-        assert client.post("/v2/calls/transcript", wanted).status_code == 200
+        assert client.post(path, wanted).status_code == 200
 
     def test_ids_and_dates_must_both_match(self, gong: Serve) -> None:
         client = gong(world_of(call()))

@@ -4,17 +4,21 @@ import base64
 import hashlib
 import hmac
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import requests
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from headway_pipeline.sandbox.addresses import call_number
 from headway_pipeline.sandbox.fathom_webhooks import Webhook
+from headway_pipeline.sandbox.server import Sandbox
 from headway_pipeline.sandbox.webhooks import (
     Delivery,
     FathomForgery,
@@ -23,10 +27,11 @@ from headway_pipeline.sandbox.webhooks import (
     fathom_delivery,
     forged_fathom_delivery,
     gong_payload,
+    sample_delivery,
     webhook_delivery,
 )
-from headway_pipeline.sandbox.world import SandboxCall
-from headway_pipeline_tests.sandbox_fixtures import NOW, call, company
+from headway_pipeline.sandbox.world import Course, SandboxCall
+from headway_pipeline_tests.sandbox_fixtures import ACCESS_KEY, NOW, SECRET_KEY, call, company, world_of
 
 URL = "https://headway.example/webhooks/gong"
 SECRET = f"whsec_{base64.b64encode(b'a secret of twenty-four.').decode()}"
@@ -100,6 +105,15 @@ class TestGong:
         assert "transcript" not in json.dumps(body)
         assert body.get("isTest") == (True if is_wrapped else None)
 
+    def test_a_call_may_be_delivered_before_it_is_readable_g_s26(self) -> None:
+        made = replace(call(), course=Course(visible_at=NOW + timedelta(hours=1)))
+        assert json.loads(gong_payload(company(made), made, "http://x", NOW))["callData"]["metaData"]["id"]
+        with Sandbox(world_of(made), clock=lambda: NOW) as sandbox:
+            answer = requests.get(
+                f"{sandbox.base_url}/v2/calls/{call_number(made)}", auth=(ACCESS_KEY, SECRET_KEY), timeout=5
+            )
+        assert answer.status_code == 404
+
 
 class TestFathom:
     def test_a_genuine_delivery_verifies_with_either_secret_f_s11(self) -> None:
@@ -131,11 +145,17 @@ class TestFathom:
         assert "crm_matches" not in body
 
     def test_a_retry_has_the_same_id_f_s11(self) -> None:
-        first, second = self.fired(call(source="fathom")), self.fired(call(source="fathom"), timedelta(minutes=5))
+        made = call(source="fathom")
+        first, second = self.fired(made), self.fired(replace(made, title="Renamed"), timedelta(minutes=5))
         assert first is not None
         assert second is not None
         assert first.headers["webhook-id"] == second.headers["webhook-id"]
         assert first.headers["webhook-timestamp"] != second.headers["webhook-timestamp"]
+
+    def test_the_test_button_sends_a_sample_that_verifies_f_s11(self) -> None:
+        delivery = sample_delivery(HOOK, NOW)
+        assert is_genuine_fathom(delivery)
+        assert json.loads(delivery.body)["title"] == "Sample meeting"
 
     def test_nothing_is_sent_without_a_summary_f_s11(self) -> None:
         assert self.fired(call(said=[], source="fathom")) is None
