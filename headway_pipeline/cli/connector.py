@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +18,7 @@ from headway_pipeline.cli.output import Column, format_option, say, show, show_m
 from headway_pipeline.model.errors import HeadwayError, InputError
 
 if TYPE_CHECKING:
+    from headway_pipeline.model.workspaces import Credentials
     from headway_pipeline.sources.contract import Source
 
 __all__ = ["command"]
@@ -29,15 +31,22 @@ def command() -> None:
 
 @command.command()
 @workspace_option
-@click.option("--type", "connector_type", required=True, metavar="SOURCE", help="Name of the source: gong or fathom.")
+@click.option("--type", "connector_type", required=True, metavar="SOURCE", help="Name of the source, e.g. gong.")
 @click.option("--name", help="Name of the connector; the source's name when left out.")
 @click.option("--base-url", help="API address, where it is not the source's default (Gong shows yours under API).")
 @click.option(
     "--credentials",
     "credentials_from",
-    required=True,
     type=click.Choice(["-", "env"]),
-    help="`-`: a JSON object on standard input. `env`: read from the environment at each run.",
+    help="`-`: a JSON object on standard input. `env`: read from the environment at each run. "
+    "For sources that need any.",
+)
+@click.option(
+    "--setting",
+    "settings_given",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A plain setting of the source, e.g. path=./transcripts for files; may be repeated.",
 )
 @made_format_option
 @verbose_option
@@ -46,20 +55,18 @@ def add(
     connector_type: str,
     name: str | None,
     base_url: str | None,
-    credentials_from: str,
+    credentials_from: str | None,
+    settings_given: tuple[str, ...],
     output_format: str,
     verbose: bool,  # noqa: ARG001
 ) -> None:
     """Connect a workspace to a source."""
-    from headway_pipeline.sources.addresses import clean_base_url
-    from headway_pipeline.sources.discovery import find_source, read_credentials
+    from headway_pipeline.sources.discovery import find_source, read_settings
 
     source = find_source(connector_type)
-    settings = ready_settings()
-    address = None
-    if base_url:
-        address = clean_base_url(source, base_url, allowed_hosts=settings.allowed_hosts, allow_loopback=True)
-    credentials = None if credentials_from == "env" else read_credentials(source, _from_standard_input(source))
+    address = _address(source, base_url)
+    settings = read_settings(source, _named_settings(settings_given))
+    credentials = _credentials(source, credentials_from)
     with opened() as store:
         workspace = store.workspaces.find(workspace_ref)
         connector = store.connectors.add(
@@ -68,11 +75,47 @@ def add(
             name=name,
             base_url=address,
             credentials=credentials,
-            uses_environment=credentials is None,
+            uses_environment=credentials_from == "env",
+            settings=settings,
         )
     made = {"id": connector.id, "workspace_id": workspace.id, "connector_type": source.name, "name": connector.name}
     show_made(made, output_format, f"connector {connector.name} ({connector.id}) in {workspace.slug}")
     say(f"try it with `headway connector check --workspace-id {workspace.slug} {connector.name}`")
+
+
+def _address(source: "type[Source]", base_url: str | None) -> str | None:
+    from headway_pipeline.sources.addresses import clean_base_url
+    from headway_pipeline.sources.contract import HttpSource
+
+    settings = ready_settings()
+    if not base_url:
+        return None
+    if not issubclass(source, HttpSource):
+        raise InputError(f"{source.label} is asked over no network and has no address", "leave --base-url out")
+    return clean_base_url(source, base_url, allowed_hosts=settings.allowed_hosts, allow_loopback=True)
+
+
+def _named_settings(given: Sequence[str]) -> dict[str, str]:
+    named: dict[str, str] = {}
+    for setting in given:
+        name, equals, value = setting.partition("=")
+        if not equals or name in named:
+            raise InputError(f"the setting {name!r} is unreadable or given twice", "write --setting NAME=VALUE once")
+        named[name] = value
+    return named
+
+
+def _credentials(source: "type[Source]", credentials_from: str | None) -> "Credentials | None":
+    from headway_pipeline.sources.discovery import read_credentials
+
+    if source.credential_fields and credentials_from is None:
+        names = " and ".join(field.name for field in source.credential_fields)
+        raise InputError(
+            f"{source.label} asks for credentials ({names})", "give --credentials - or --credentials env"
+        )
+    if not source.credential_fields and credentials_from is not None:
+        raise InputError(f"{source.label} asks for no credentials", "leave --credentials out")
+    return read_credentials(source, _from_standard_input(source)) if credentials_from == "-" else None
 
 
 def _from_standard_input(source: "type[Source]") -> dict[str, Any]:
@@ -92,6 +135,11 @@ def _from_standard_input(source: "type[Source]") -> dict[str, Any]:
     return given
 
 
+def _where(row: Mapping[str, Any]) -> str:
+    settings = (f"{name}={value}" for name, value in row["settings"].items())
+    return " ".join(filter(None, (row["base_url"], *settings))) or "(default)"
+
+
 COLUMNS = (
     Column("name", lambda row: row["name"]),
     Column("type", lambda row: row["connector_type"]),
@@ -99,7 +147,7 @@ COLUMNS = (
     Column("health", lambda row: str(row["health"])),
     Column("resumes at", lambda row: f"{row['resume_at']:%Y-%m-%d %H:%M}" if row["resume_at"] else ""),
     Column("last error", lambda row: row["last_error"] or "", ratio=1),
-    Column("address", lambda row: row["base_url"] or "(default)"),
+    Column("address or settings", _where),
 )
 
 
@@ -120,6 +168,7 @@ def list_(workspace_ref: str, show_all: bool, output_format: str, verbose: bool)
                 "is_active": connector.is_active,
                 "base_url": connector.base_url,
                 "credentials": "environment" if connector.uses_environment else "stored",
+                "settings": connector.settings,
                 "health": connector.health.value,
                 "last_error": connector.last_error,
                 "last_ok_at": connector.last_ok_at,

@@ -60,6 +60,7 @@ def _probe(store: Store, workspace: Workspace, connector: Connector, effects: Ef
         base_url=connector.base_url or tuning.base_url,
         credentials=connector_credentials(store, source_type, connector, os.environ),
         vendor_domains=workspace.vendor_domains,
+        settings=connector.settings,
     )
     today = effects.now().date()
     spent = store.listings.requests_on(connector.id, today)

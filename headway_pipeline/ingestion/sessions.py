@@ -100,6 +100,7 @@ def open_session(run: Run, workspace: Workspace, connector: Connector) -> Sessio
         base_url=connector.base_url or tuning.base_url,
         credentials=connector_credentials(run.store, source_type, connector, run.environment),
         vendor_domains=workspace.vendor_domains,
+        settings=connector.settings,
     )
     return Session(
         run, connector, connect(source_type, connection, gate=limiter, timeout_s=tuning.timeout_s), limiter
@@ -130,6 +131,8 @@ def connector_credentials(
         BadCredentialsError: the environment lacks a variable.
         CredentialsSealedError: what is stored does not open.
     """
+    if not source_type.credential_fields:
+        return Credentials({})
     if not connector.uses_environment:
         return store.connectors.credentials(connector)
     names = {field.environment for field in source_type.credential_fields}

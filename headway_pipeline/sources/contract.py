@@ -24,10 +24,12 @@ __all__ = [
     "CallRef",
     "Connection",
     "CredentialField",
+    "HttpSource",
     "Hydration",
     "NotHydrated",
     "Page",
     "RequestDefaults",
+    "SettingField",
     "Source",
     "Standing",
 ]
@@ -47,6 +49,21 @@ class CredentialField:
     label: str
     aliases: tuple[str, ...]
     environment: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettingField:
+    """One plain setting of a connector, shown to whoever may see the connector.
+
+    Attributes:
+        name: the key it is stored under, e.g. "path".
+        label: what it means, for people.
+        is_required: whether a connector cannot do without.
+    """
+
+    name: str
+    label: str
+    is_required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +94,15 @@ class Connection:
     """What a source object works with.
 
     Attributes:
-        base_url: the API address without a trailing slash.
+        base_url: the API address without a trailing slash; "" for a source that is asked over no network.
         vendor_domains: e-mail domains of the workspace's own people.
+        settings: the connector's plain settings, under the names of `setting_fields`.
     """
 
     base_url: str
     credentials: Credentials
     vendor_domains: frozenset[str] = frozenset()
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +183,7 @@ class Standing:
 
 
 class Source(ABC):
-    """A place calls come from. Subclass it in a file of its own in this folder.
+    """A place calls come from. Subclass it, or `HttpSource`, in a file of its own in this folder.
 
     Every method raises the `SourceError` that fits and nothing else for what the outside world does.
     """
@@ -173,26 +192,30 @@ class Source(ABC):
     name: ClassVar[str]
     #: Name for people.
     label: ClassVar[str]
-    default_base_url: ClassVar[str]
-    #: A path that callers may leave at the end of a base URL, e.g. "/v2"; it is cut off.
-    base_url_suffix: ClassVar[str] = ""
-    #: Host suffixes a connector's address must end in (the vendor's own), but for operator-named hosts.
-    vendor_hosts: ClassVar[tuple[str, ...]]
-    credential_fields: ClassVar[tuple[CredentialField, ...]]
+    #: "" where the source is asked over no network.
+    default_base_url: ClassVar[str] = ""
+    #: The secrets; a source without any is the operator's own (`is_operator_only`).
+    credential_fields: ClassVar[tuple[CredentialField, ...]] = ()
+    setting_fields: ClassVar[tuple[SettingField, ...]] = ()
+    #: Only whoever runs the machine may connect it, at the command line; never a tenant through an API.
+    is_operator_only: ClassVar[bool] = False
     request_defaults: ClassVar[RequestDefaults]
     #: How many calls one `hydrate` takes.
     hydrate_batch_size: ClassVar[int]
     #: Listing must reach this far past the last day, where the source filters on a time after the call's start.
     listing_margin: ClassVar[timedelta] = timedelta(0)
 
-    def __init__(self, connection: Connection, rest: "RestClient") -> None:
+    def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.rest = rest
 
     @classmethod
-    @abstractmethod
-    def authorization(cls, credentials: Credentials) -> Mapping[str, str]:
-        """The HTTP headers that carry the credentials."""
+    def settled(cls, settings: Mapping[str, str]) -> Mapping[str, str]:
+        """The connector's settings as they are to be stored; names and completeness are checked already.
+
+        Raises:
+            InputError: one of them cannot be used.
+        """
+        return settings
 
     @abstractmethod
     def check(self) -> Standing:
@@ -223,3 +246,22 @@ class Source(ABC):
     @abstractmethod
     def link(cls, url: str, start_ms: int | None) -> str:
         """The address at which a person hears the moment `start_ms` of the call at `url`."""
+
+
+class HttpSource(Source):
+    """A source behind an HTTP API: it has an address, and every request carries the credentials."""
+
+    default_base_url: ClassVar[str]
+    #: A path that callers may leave at the end of a base URL, e.g. "/v2"; it is cut off.
+    base_url_suffix: ClassVar[str] = ""
+    #: Host suffixes a connector's address must end in (the vendor's own), but for operator-named hosts.
+    vendor_hosts: ClassVar[tuple[str, ...]]
+
+    def __init__(self, connection: Connection, rest: "RestClient") -> None:
+        super().__init__(connection)
+        self.rest = rest
+
+    @classmethod
+    @abstractmethod
+    def authorization(cls, credentials: Credentials) -> Mapping[str, str]:
+        """The HTTP headers that carry the credentials."""

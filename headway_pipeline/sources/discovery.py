@@ -17,13 +17,13 @@ from headway_pipeline import sources
 from headway_pipeline.model.errors import ConfigurationError, InputError, UnknownThingError
 from headway_pipeline.model.workspaces import Credentials
 from headway_pipeline.sources.addresses import trim_base_url
-from headway_pipeline.sources.contract import Connection, CredentialField, Source
+from headway_pipeline.sources.contract import Connection, CredentialField, HttpSource, Source
 from headway_pipeline.sources.rest import Gate, RestClient
 
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["connect", "discover", "find_source", "link_to", "read_credentials", "sources_by_name"]
+__all__ = ["connect", "discover", "find_source", "link_to", "read_credentials", "read_settings", "sources_by_name"]
 
 ENTRY_POINT_GROUP = "headway_pipeline.sources"
 
@@ -104,7 +104,9 @@ def connect(
     timeout_s: float,
     session: "requests.Session | None" = None,
 ) -> Source:
-    """A source object ready to be asked; nothing is sent yet."""
+    """A source object ready to be asked; nothing is sent yet. The gate is for sources that make requests."""
+    if not issubclass(source_type, HttpSource):
+        return source_type(connection)
     rest = RestClient(
         source=source_type.name,
         base_url=trim_base_url(source_type, connection.base_url),
@@ -140,6 +142,27 @@ def read_credentials(source_type: type[Source], given: Mapping[str, object]) -> 
         # Pasted secrets end in a line break more often than not.
         values[field.name] = value.strip()
     return Credentials(values)
+
+
+def read_settings(source_type: type[Source], given: Mapping[str, str]) -> Mapping[str, str]:
+    """A connector's plain settings as they are to be stored.
+
+    Raises:
+        InputError: a setting is unknown, missing, empty or not usable.
+    """
+    fields = {field.name: field for field in source_type.setting_fields}
+    label = source_type.label
+    unknown = sorted(set(given) - set(fields))
+    if unknown:
+        known = ", ".join(fields) or "none"
+        raise InputError(f"a {label} connector has no setting {', '.join(map(repr, unknown))}", f"it has: {known}")
+    values = {name: value.strip() for name, value in given.items()}
+    for field in fields.values():
+        if not values.get(field.name) and (field.is_required or field.name in values):
+            raise InputError(
+                f"a {label} connector needs its setting {field.name} ({field.label})", f"give {field.name}=..."
+            )
+    return source_type.settled(values)
 
 
 def _spellings(field: CredentialField) -> tuple[str, ...]:

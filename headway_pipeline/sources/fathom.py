@@ -36,11 +36,11 @@ from headway_pipeline.sources.contract import (
     BadRecord,
     CallRef,
     CredentialField,
+    HttpSource,
     Hydration,
     NotHydrated,
     Page,
     RequestDefaults,
-    Source,
     Standing,
 )
 from headway_pipeline.sources.normalise import (
@@ -101,7 +101,7 @@ KNOWN_FIELDS: Known = {
 }
 
 
-class FathomSource(Source):
+class FathomSource(HttpSource):
     """The meetings that one Fathom user may see."""
 
     name: ClassVar[str] = "fathom"

@@ -36,11 +36,11 @@ from headway_pipeline.sources.contract import (
     BadRecord,
     CallRef,
     CredentialField,
+    HttpSource,
     Hydration,
     NotHydrated,
     Page,
     RequestDefaults,
-    Source,
     Standing,
 )
 from headway_pipeline.sources.normalise import (
@@ -97,7 +97,7 @@ KNOWN_FIELDS: Known = {
 }
 
 
-class GongSource(Source):
+class GongSource(HttpSource):
     """A company's calls in Gong."""
 
     name: ClassVar[str] = "gong"

@@ -37,6 +37,7 @@ class Connectors:
         base_url: str | None = None,
         credentials: Credentials | None = None,
         uses_environment: bool = False,
+        settings: Mapping[str, str] | None = None,
     ) -> Connector:
         """Add one, its credentials sealed.
 
@@ -63,6 +64,7 @@ class Connectors:
                     base_url=base_url,
                     credentials=sealed,
                     uses_environment=uses_environment,
+                    settings=dict(settings or {}),
                 )
             )
         return self.find(workspace_id, chosen)

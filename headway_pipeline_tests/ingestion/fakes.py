@@ -1,6 +1,6 @@
 """A scripted source and a scripted analyst, a clock that only moves when told, and a run over them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import ClassVar
@@ -80,18 +80,12 @@ class FakeSource(Source):
 
     name: ClassVar[str] = "fake"
     label: ClassVar[str] = "Fake"
-    default_base_url: ClassVar[str] = "https://fake.example"
-    vendor_hosts: ClassVar[tuple[str, ...]] = ("fake.example",)
     credential_fields: ClassVar[tuple[CredentialField, ...]] = (
         CredentialField("api_token", "API token", ("fake_api_token",), "FAKE_API_TOKEN"),
     )
     request_defaults: ClassVar[RequestDefaults] = RequestDefaults(requests_per_second=1000, requests_per_day=10_000)
     hydrate_batch_size: ClassVar[int] = 3
     script: ClassVar[Script]
-
-    @classmethod
-    def authorization(cls, credentials: Credentials) -> Mapping[str, str]:
-        return {"Authorization": credentials["api_token"]}
 
     def check(self) -> Standing:
         return Standing(True, "sees everything")
