@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -46,7 +46,7 @@ def command() -> None:
     "settings_given",
     multiple=True,
     metavar="NAME=VALUE",
-    help="A plain setting of the source, e.g. path=./transcripts for files; may be repeated.",
+    help="A choice of the source's own, e.g. path=./transcripts for files; may be repeated.",
 )
 @made_format_option
 @verbose_option
@@ -65,7 +65,7 @@ def add(
 
     source = find_source(connector_type)
     address = _address(source, base_url)
-    settings = read_settings(source, _named_settings(settings_given))
+    settings = read_settings(source, [_pair(setting) for setting in settings_given])
     credentials = _credentials(source, credentials_from)
     with opened() as store:
         workspace = store.workspaces.find(workspace_ref)
@@ -95,14 +95,11 @@ def _address(source: "type[Source]", base_url: str | None) -> str | None:
     return clean_base_url(source, base_url, allowed_hosts=settings.allowed_hosts, allow_loopback=True)
 
 
-def _named_settings(given: Sequence[str]) -> dict[str, str]:
-    named: dict[str, str] = {}
-    for setting in given:
-        name, equals, value = setting.partition("=")
-        if not equals or name in named:
-            raise InputError(f"the setting {name!r} is unreadable or given twice", "write --setting NAME=VALUE once")
-        named[name] = value
-    return named
+def _pair(setting: str) -> tuple[str, str]:
+    name, equals, value = setting.partition("=")
+    if not equals:
+        raise InputError(f"the setting {setting!r} has no value", "write --setting NAME=VALUE")
+    return name.strip(), value
 
 
 def _credentials(source: "type[Source]", credentials_from: str | None) -> "Credentials | None":
@@ -136,7 +133,7 @@ def _from_standard_input(source: "type[Source]") -> dict[str, Any]:
 
 
 def _where(row: Mapping[str, Any]) -> str:
-    settings = (f"{name}={value}" for name, value in row["settings"].items())
+    settings = (f"{name}={value}" for name, values in row["settings"].items() for value in values)
     return " ".join(filter(None, (row["base_url"], *settings))) or "(default)"
 
 

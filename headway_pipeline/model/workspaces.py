@@ -1,6 +1,6 @@
 """Workspaces and their connectors."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -69,6 +69,7 @@ class Connector:
         base_url: the API address, or None for the source's own default.
         uses_environment: the operator made it with `--credentials env`.
         resume_at: no request before this time, or None.
+        settings: its choices, by the source's names for them.
     """
 
     id: UUID
@@ -82,4 +83,4 @@ class Connector:
     last_error: str | None = None
     last_ok_at: datetime | None = None
     resume_at: datetime | None = None
-    settings: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Sequence[str]] = field(default_factory=dict)

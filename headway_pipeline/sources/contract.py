@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from headway_pipeline.model.calls import Call, Transcript
@@ -29,7 +30,6 @@ __all__ = [
     "NotHydrated",
     "Page",
     "RequestDefaults",
-    "SettingField",
     "Source",
     "Standing",
 ]
@@ -49,21 +49,6 @@ class CredentialField:
     label: str
     aliases: tuple[str, ...]
     environment: str
-
-
-@dataclass(frozen=True, slots=True)
-class SettingField:
-    """One plain setting of a connector, shown to whoever may see the connector.
-
-    Attributes:
-        name: the key it is stored under, e.g. "path".
-        label: what it means, for people.
-        is_required: whether a connector cannot do without.
-    """
-
-    name: str
-    label: str
-    is_required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +81,13 @@ class Connection:
     Attributes:
         base_url: the API address without a trailing slash; "" for a source that is asked over no network.
         vendor_domains: e-mail domains of the workspace's own people.
-        settings: the connector's plain settings, under the names of `setting_fields`.
+        settings: the connector's choices, by the names in `Source.setting_names`; each a list of texts.
     """
 
     base_url: str
     credentials: Credentials
     vendor_domains: frozenset[str] = frozenset()
-    settings: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +181,8 @@ class Source(ABC):
     default_base_url: ClassVar[str] = ""
     #: The secrets; a source without any is the operator's own (`is_operator_only`).
     credential_fields: ClassVar[tuple[CredentialField, ...]] = ()
-    setting_fields: ClassVar[tuple[SettingField, ...]] = ()
+    #: What a connector may choose, by name, with what it means; shown to whoever may see the connector.
+    setting_names: ClassVar[Mapping[str, str]] = MappingProxyType({})
     #: Only whoever runs the machine may connect it, at the command line; never a tenant through an API.
     is_operator_only: ClassVar[bool] = False
     request_defaults: ClassVar[RequestDefaults]
@@ -209,11 +195,11 @@ class Source(ABC):
         self.connection = connection
 
     @classmethod
-    def settled(cls, settings: Mapping[str, str]) -> Mapping[str, str]:
-        """The connector's settings as they are to be stored; names and completeness are checked already.
+    def settled(cls, settings: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+        """A connector's choices as they are to be stored; their names are known to be right.
 
         Raises:
-            InputError: one of them cannot be used.
+            InputError: one of them cannot be used, or is missing.
         """
         return settings
 

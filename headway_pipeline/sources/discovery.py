@@ -7,7 +7,7 @@ of `contract.Source` (https://packaging.python.org/en/latest/specifications/entr
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
@@ -144,25 +144,21 @@ def read_credentials(source_type: type[Source], given: Mapping[str, object]) -> 
     return Credentials(values)
 
 
-def read_settings(source_type: type[Source], given: Mapping[str, str]) -> Mapping[str, str]:
-    """A connector's plain settings as they are to be stored.
+def read_settings(source_type: type[Source], given: Sequence[tuple[str, str]]) -> Mapping[str, Sequence[str]]:
+    """A connector's choices as they are to be stored, by name.
 
     Raises:
-        InputError: a setting is unknown, missing, empty or not usable.
+        InputError: the source has no such choice, it is left empty, or the source cannot use it.
     """
-    fields = {field.name: field for field in source_type.setting_fields}
-    label = source_type.label
-    unknown = sorted(set(given) - set(fields))
-    if unknown:
-        known = ", ".join(fields) or "none"
-        raise InputError(f"a {label} connector has no setting {', '.join(map(repr, unknown))}", f"it has: {known}")
-    values = {name: value.strip() for name, value in given.items()}
-    for field in fields.values():
-        if not values.get(field.name) and (field.is_required or field.name in values):
-            raise InputError(
-                f"a {label} connector needs its setting {field.name} ({field.label})", f"give {field.name}=..."
-            )
-    return source_type.settled(values)
+    found: dict[str, list[str]] = {}
+    for name, value in given:
+        if name not in source_type.setting_names:
+            known = ", ".join(source_type.setting_names) or "none"
+            raise InputError(f"{source_type.label} connectors have no setting {name!r}", f"they have: {known}")
+        if not value.strip():
+            raise InputError(f"the setting {name} is empty", f"it means: {source_type.setting_names[name]}")
+        found.setdefault(name, []).append(value.strip())
+    return source_type.settled(found)
 
 
 def _spellings(field: CredentialField) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from collections.abc import Container, Iterator, Mapping, MutableSequence, Seque
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 from headway_pipeline.model.calls import Call, Participant, Side, Transcript
@@ -34,7 +35,6 @@ from headway_pipeline.sources.contract import (
     NotHydrated,
     Page,
     RequestDefaults,
-    SettingField,
     Source,
     Standing,
 )
@@ -115,9 +115,11 @@ class FilesSource(Source):
 
     name: ClassVar[str] = "files"
     label: ClassVar[str] = "Files"
-    setting_fields: ClassVar[tuple[SettingField, ...]] = (
-        SettingField("path", "a folder, a .zip or a .tar.gz of transcripts", is_required=True),
-        SettingField("vendor_names", "names of your own people as the transcripts write them, comma-separated"),
+    setting_names: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "path": "the folder, or the .zip or .tar.gz, that holds the transcripts",
+            "vendor_name": "one of your own people, as the transcripts write the name; may be repeated",
+        }
     )
     #: It reads whatever this process may read.
     is_operator_only: ClassVar[bool] = True
@@ -129,24 +131,25 @@ class FilesSource(Source):
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
-        self.root = Path(connection.settings["path"])
-        names = connection.settings.get("vendor_names", "").split(",")
-        self._vendor_names = {folded(name) for name in names if name.strip()}
+        self.root = Path(connection.settings["path"][0])
+        self._vendor_names = {folded(name) for name in connection.settings.get("vendor_name", ())}
         # Within one walk the folder is looked through once; any other object would find the same.
         self._items: Sequence[_Item] | None = None
         self._calls_of: dict[Entry, Sequence[_Item]] = {}
 
     @classmethod
-    def settled(cls, settings: Mapping[str, str]) -> Mapping[str, str]:
+    def settled(cls, settings: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
         """The path made absolute: it is read by processes that run elsewhere.
 
         Raises:
-            InputError: there is no folder and no archive of a known kind.
+            InputError: no path is named or several are, or there is no folder and no archive of a known kind.
         """
-        path = Path(settings["path"]).expanduser().resolve()
+        if len(settings.get("path", ())) != 1:
+            raise InputError("a Files connector reads one path", f"give path=..., {cls.setting_names['path']}")
+        path = Path(settings["path"][0]).expanduser().resolve()
         if not path.is_dir() and not (path.is_file() and path.name.endswith(ARCHIVES)):
             raise InputError(f"{path} is no folder and no archive", f"name a folder or a {' or '.join(ARCHIVES)}")
-        return {**settings, "path": str(path)}
+        return {**settings, "path": [str(path)]}
 
     def check(self) -> Standing:
         """Count what is there.
@@ -246,22 +249,23 @@ class FilesSource(Source):
         ends = [heard.end_ms or heard.start_ms or 0 for heard in told.spoken]
         stable: dict[str, Any] = {
             "title": text_or_none(told.record.get("title")) or named_title(item.entry.path),
-            "url": web_address(told.record.get("url")) or self._file_address(item.entry.path),
             "duration_s": whole_number(told.record.get("duration_s")) or whole_number(max(ends, default=0) / 1000),
             "language": language_code(told.record.get("language")),
             "account": text_or_none(told.record.get("account")) or account_by_mail(people),
         }
         words = [[heard.speaker, heard.text, heard.start_ms, heard.end_ms] for heard in told.spoken]
-        # Copying a folder touches its files; a time that is only theirs does not make another call.
+        web = web_address(told.record.get("url"))
+        # Neither another place of the folder nor a time that copying it changes makes another call.
         dated = item.starts_at.isoformat() if item.is_dated else None
         return Call(
             source=self.name,
             external_id=item.id,
             occurred_at=item.starts_at,
+            url=web or self._file_address(item.entry.path),
             participants=people,
             metadata={"file": item.entry.path},
             raw={**where, "told": {name: told.record[name] for name in told.record if name != "utterances"}},
-            content_hash=content_hash([item.id, dated, stable, identities(people), words]),
+            content_hash=content_hash([item.id, dated, web, stable, identities(people), words]),
             **stable,
         )
 

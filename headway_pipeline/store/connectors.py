@@ -1,7 +1,7 @@
 """Connectors with their sealed credentials and their health."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -37,7 +37,7 @@ class Connectors:
         base_url: str | None = None,
         credentials: Credentials | None = None,
         uses_environment: bool = False,
-        settings: Mapping[str, str] | None = None,
+        settings: Mapping[str, Sequence[str]] | None = None,
     ) -> Connector:
         """Add one, its credentials sealed.
 

@@ -70,17 +70,14 @@ def test_what_asks_for_no_credentials_is_the_operators_alone(source: type[Source
     assert issubclass(source, HttpSource) or source.is_operator_only
 
 
-def test_its_settings_are_named_and_never_hold_its_secrets(source: type[Source]) -> None:
-    names = [field.name for field in source.setting_fields]
-    assert len(set(names)) == len(names)
-    assert not set(names) & {field.name for field in source.credential_fields}
-    assert all(re.fullmatch(r"[a-z_]+", field.name) and field.label for field in source.setting_fields)
+def test_its_settings_are_named_explained_and_never_its_secrets(source: type[Source]) -> None:
+    assert not set(source.setting_names) & {field.name for field in source.credential_fields}
+    assert all(re.fullmatch(r"[a-z_]+", name) and words for name, words in source.setting_names.items())
     with pytest.raises(InputError, match="no_such_setting"):
-        read_settings(source, {"no_such_setting": "1"})
-    for field in source.setting_fields:
-        if field.is_required:
-            with pytest.raises(InputError, match=field.name):
-                read_settings(source, {})
+        read_settings(source, [("no_such_setting", "1")])
+    for name in source.setting_names:
+        with pytest.raises(InputError, match=name):
+            read_settings(source, [(name, " ")])
 
 
 def test_no_repr_shows_a_secret(http_source: type[HttpSource]) -> None:
