@@ -10,7 +10,7 @@ __all__ = ["named_time", "named_title"]
 DATED = re.compile(
     r"(?:GMT)?(?<!\d)(20\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])"
     r"(?:(?:[T_ -]|\s+at\s+)([01]\d|2[0-3])[:._h-]?([0-5]\d)(?:[:._-]?([0-5]\d))?"
-    r"(?:\s*(?:Z|(?:GMT|UTC)?([+-]\d\d?(?::?\d\d)?)(?!\d)))?)?(?!\d)"
+    r"(?:\s*(?:Z|(?:GMT|UTC)([+-]\d\d?(?::?\d\d)?)|([+-]\d\d:?\d\d)))?)?(?!\d)"
 )
 #: What exports add to a title.
 NOISE = re.compile(r"\b(?:recording|transcript|closed[ _]?caption|captions?|\d{9,11})\b", re.IGNORECASE)
@@ -22,7 +22,7 @@ def named_time(path: str) -> datetime | None:
         for found in DATED.finditer(part):
             year, month, day, hour, minute, second = (int(number or 0) for number in found.groups()[:6])
             try:
-                return datetime(year, month, day, hour, minute, second, tzinfo=UTC) - _offset(found[7])
+                return datetime(year, month, day, hour, minute, second, tzinfo=UTC) - _offset(found[7] or found[8])
             except (ValueError, OverflowError):
                 continue
     return None
