@@ -13,8 +13,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from headway_pipeline.model.calls import Call, Transcript
+from headway_pipeline.model.errors import Refusal, WebhookRefusedError
 from headway_pipeline.model.windows import TimeWindow
 from headway_pipeline.model.workspaces import Credentials
+from headway_pipeline.sources.webhooks import Hint, WebhookDelivery, WebhookTrust
 
 if TYPE_CHECKING:
     from headway_pipeline.sources.rest import RestClient
@@ -232,6 +234,16 @@ class Source(ABC):
     @abstractmethod
     def link(cls, url: str, start_ms: int | None) -> str:
         """The address at which a person hears the moment `start_ms` of the call at `url`."""
+
+    @classmethod
+    def verify_webhook(cls, delivery: WebhookDelivery, trust: WebhookTrust, now: datetime) -> Hint:  # noqa: ARG003
+        """What a delivery hints at, once it is known to be the source's. A source without webhooks leaves this.
+
+        Raises:
+            WebhookRefusedError: it is not what the source signed for `trust`, or the source sends none.
+            ConfigurationError: `trust` is unusable.
+        """
+        raise WebhookRefusedError(f"{cls.label} sends no webhooks", Refusal.UNSUPPORTED)
 
 
 class HttpSource(Source):

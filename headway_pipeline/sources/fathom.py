@@ -24,8 +24,10 @@ from headway_pipeline.model.calls import Call, Participant, Segment, Side, Trans
 from headway_pipeline.model.errors import (
     CursorExpiredError,
     Failing,
+    Refusal,
     RequestRefusedError,
     SourceContractError,
+    WebhookRefusedError,
     WrongHostError,
 )
 from headway_pipeline.model.identity import content_hash
@@ -64,6 +66,7 @@ from headway_pipeline.sources.people import (
     writes_from,
 )
 from headway_pipeline.sources.rest import CostClass
+from headway_pipeline.sources.webhooks import Hint, WebhookDelivery, WebhookTrust, require_standard_signature
 
 __all__ = ["FathomSource"]
 
@@ -174,6 +177,20 @@ class FathomSource(HttpSource):
     def link(cls, url: str, start_ms: int | None) -> str:
         """The address Fathom's own players are shared by: `timestamp` in whole seconds."""
         return url if start_ms is None else with_parameter(url, "timestamp", str(start_ms // 1000))
+
+    @classmethod
+    def verify_webhook(cls, delivery: WebhookDelivery, trust: WebhookTrust, now: datetime) -> Hint:
+        """A meeting is ready; the body is the meeting (https://developers.fathom.ai/webhooks).
+
+        Raises:
+            WebhookRefusedError: it is not Fathom's, or names no meeting.
+        """
+        delivery_id = require_standard_signature(delivery, trust.secret, now)
+        meeting = delivery.json_object()
+        external_id = text_id(meeting.get("recording_id"))
+        if external_id is None:
+            raise WebhookRefusedError("the body names no meeting", Refusal.MALFORMED)
+        return Hint(delivery_id, external_id, _started_at(meeting))
 
     def _page(
         self, wanted: Mapping[str, str], token: str | None = None, *, cost: CostClass = CostClass.NORMAL

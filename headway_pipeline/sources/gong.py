@@ -24,8 +24,10 @@ from headway_pipeline.model.errors import (
     CursorExpiredError,
     Failing,
     MissingPermissionError,
+    Refusal,
     RequestRefusedError,
     SourceContractError,
+    WebhookRefusedError,
     WrongHostError,
 )
 from headway_pipeline.model.identity import content_hash
@@ -57,6 +59,7 @@ from headway_pipeline.sources.normalise import (
     zulu,
 )
 from headway_pipeline.sources.people import UNKNOWN_SPEAKER, account_by_mail, identities, writes_from
+from headway_pipeline.sources.webhooks import Hint, WebhookDelivery, WebhookTrust, require_signed_token
 
 __all__ = ["GongSource"]
 
@@ -195,6 +198,27 @@ class GongSource(HttpSource):
         start_s = start_ms // 1000
         highlights = json.dumps([{"type": "SHARE", "from": start_s, "to": start_s + SHARED_S}], separators=(",", ":"))
         return with_parameter(url, "highlights", highlights)
+
+    @classmethod
+    def verify_webhook(cls, delivery: WebhookDelivery, trust: WebhookTrust, now: datetime) -> Hint:
+        """An automation rule fired, with "signed JWT header" as its authentication.
+
+        A rule names no delivery, so that one body is one piece of news. The call stands in `callData`, as Gong's help
+        says, or is the body itself, as its sample shows.
+
+        Raises:
+            WebhookRefusedError: it is not Gong's for this rule, or names no call.
+        """
+        news = require_signed_token(delivery, trust, now)
+        body = delivery.json_object()
+        call = body.get("callData", body)
+        meta = call.get("metaData") if isinstance(call, dict) else None
+        external_id = text_id(meta.get("id")) if isinstance(meta, dict) else None
+        is_test = body.get("isTest") is True
+        if external_id is None and not is_test:
+            raise WebhookRefusedError("the body names no call", Refusal.MALFORMED)
+        occurred_at = utc_time(meta.get("started")) if isinstance(meta, dict) else None
+        return Hint(news, external_id, occurred_at, is_test)
 
     def _post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any] | None:
         """The answer, or None where nothing matches the filter."""

@@ -11,6 +11,7 @@ from headway_pipeline.store.connectors import Connectors
 from headway_pipeline.store.engine import Database
 from headway_pipeline.store.extractions import Extractions
 from headway_pipeline.store.filings import Filings
+from headway_pipeline.store.hints import Hints
 from headway_pipeline.store.leases import Leases
 from headway_pipeline.store.listings import Listings
 from headway_pipeline.store.messages import Ledger, Messages
@@ -53,6 +54,7 @@ class Store:
         self.filings = Filings(ledger)
         self.reading = Reading(database, self.messages, self.connectors)
         self.audit = Audit(database)
+        self.hints = Hints(database)
 
     def describe(self) -> str:
         """What database this is, without a password."""

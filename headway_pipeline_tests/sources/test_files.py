@@ -313,10 +313,14 @@ def test_only_files_of_the_window_are_read(tmp_path: Path, monkeypatch: pytest.M
     for day in range(1, 29):
         (tmp_path / f"2026-10-{day:02} review.vtt").write_text(VTT)
     read: list[str] = []
-    opened = os.open
-    monkeypatch.setattr(
-        os, "open", lambda path, *more, **named: read.append(str(path)) or opened(path, *more, **named)
-    )
+    really_open = os.open
+
+    def remembering(path: str, *more: Any, **named: Any) -> int:
+        read.append(path)
+        descriptor: int = really_open(path, *more, **named)
+        return descriptor
+
+    monkeypatch.setattr(os, "open", remembering)
     start = datetime(2026, 10, 5, tzinfo=UTC)
     assert len(files_at(tmp_path).list(TimeWindow(start, start + timedelta(days=2)), None).calls) == 2
     assert len(read) == 2
