@@ -95,7 +95,7 @@ class Audit:
             return [
                 f"{row.day}: the source listed {row.listed_count} calls, the ledger holds {held} of them"
                 for row in rows
-                if (held := connection.execute(_held(row)).scalar_one()) != row.listed_count
+                if (held := connection.execute(_held(row)).scalar_one() + row.moved_count) != row.listed_count
             ]
 
     def unexplained_messages(self, workspace_id: uuid.UUID, days: Sequence[date] | None) -> list[str]:

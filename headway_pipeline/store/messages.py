@@ -16,6 +16,7 @@ from headway_pipeline.store.engine import Database
 from headway_pipeline.store.leases import Lease, verify
 from headway_pipeline.store.statements import on_days
 from headway_pipeline.store.tables import (
+    decisions,
     evidence,
     extracted_features,
     features,
@@ -110,6 +111,15 @@ def purge(connection: Connection, workspace_id: uuid.UUID, message_id: uuid.UUID
     Args:
         keep_hash: so that a call that is listed again but may not be read stays out until it changes.
     """
+    found = sa.select(extracted_features.c.id).where(
+        extracted_features.c.workspace_id == workspace_id, extracted_features.c.message_id == message_id
+    )
+    # A decision outlives a reading that misses its item, not the call: a person's note may quote it.
+    connection.execute(
+        decisions.delete().where(
+            decisions.c.workspace_id == workspace_id, decisions.c.extracted_feature_id.in_(found)
+        )
+    )
     forget_reading(connection, workspace_id, message_id)
     for table in (transcripts, model_answers):
         connection.execute(

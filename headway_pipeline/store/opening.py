@@ -14,6 +14,7 @@ from headway_pipeline.store.filings import Filings
 from headway_pipeline.store.leases import Leases
 from headway_pipeline.store.listings import Listings
 from headway_pipeline.store.messages import Ledger, Messages
+from headway_pipeline.store.missing import MissingCalls
 from headway_pipeline.store.reading import Reading
 from headway_pipeline.store.relevance import RelevanceScores
 from headway_pipeline.store.schema import HEAD, ensure_schema
@@ -47,6 +48,7 @@ class Store:
         self.leases = Leases(database, now, sleep)
         self.listings = Listings(ledger)
         self.messages = Messages(ledger)
+        self.missing = MissingCalls(ledger)
         self.transcripts = Transcripts(ledger)
         self.relevance_scores = RelevanceScores(ledger)
         self.extractions = Extractions(ledger)

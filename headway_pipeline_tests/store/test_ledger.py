@@ -302,7 +302,7 @@ def test_the_audit_finds_a_listing_that_the_ledger_does_not_hold(store: Store) -
         store.listings.record_page(held, at.connector.id, [call()], NOW)
         for count, expected in ((1, 0), (2, 1)):
             store.listings.record(
-                held, at.connector.id, DAY, run_id="r", listed_count=count, started_at=NOW, error=None
+                held, at.connector.id, {DAY: count}, run_id="r", started_at=NOW, ended_at=NOW, errors={}
             )
             assert len(store.audit.unbalanced_listings(at.workspace.id, [DAY])) == expected
 
