@@ -185,7 +185,8 @@ class GongSource(Source):
         # Without dates: with them, only calls of that period would come back.
         found = self._transcripts([ref.external_id for ref in refs])
         for ref in refs:
-            monologues = found.get(ref.external_id)
+            # Taken out: with the next one yielded, this one need not be in memory any more.
+            monologues = found.pop(ref.external_id, None)
             if monologues is None:
                 yield NotHydrated(ref.external_id, Absence.NOT_READY, "Gong has no transcript of this call yet")
             else:

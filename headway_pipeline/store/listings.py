@@ -22,6 +22,7 @@ from headway_pipeline.store.tables import (
     missing_calls,
     sightings,
     source_requests,
+    transcripts,
     workspace_connectors,
 )
 
@@ -140,6 +141,9 @@ class Listings:
         if day != known.day:
             self._note_move(connection, known.id, known.day, day)
         self._ledger.update(connection, lease, known.id, **_content(call))
+        # Its words are out of date now, whatever time they were to be asked for before.
+        asked_at = transcripts.update().where(transcripts.c.message_id == known.id).values(next_attempt_at=None)
+        connection.execute(asked_at)
         return Recorded(call.external_id, known.id, day, "changed")
 
     def _note_move(self, connection: Connection, message_id: uuid.UUID, before: date, after: date) -> None:

@@ -104,7 +104,8 @@ def test_a_changed_call_is_hydrated_again_and_the_same_words_change_nothing_down
         (recorded,) = store.listings.record_page(held, at.connector.id, [call(content_hash="v2")], NOW)
         assert recorded.change == "changed"
         (due,) = store.transcripts.awaiting(at.workspace.id, [DAY], NOW)
-        assert (due.state, due.content_hash) == (MessageState.ANALYSED, "v2")
+        details = store.transcripts.details(at.workspace.id, [due.id])[due.id]
+        assert (due.state, details.content_hash) == (MessageState.ANALYSED, "v2")
         state = store.transcripts.record(held, due.id, transcript(), content_hash="v2")
         assert state == MessageState.ANALYSED
         assert store.transcripts.awaiting(at.workspace.id, [DAY], NOW) == []

@@ -139,6 +139,8 @@ transcripts = sa.Table(
     sa.Column("content_hash", sa.String(64), nullable=False),
     sa.Column("speech_chars", sa.Integer, nullable=False),
     sa.Column("fetched_at", UtcDateTime(), nullable=False),
+    # When words that are out of date are asked for again; NULL for the next run.
+    sa.Column("next_attempt_at", UtcDateTime()),
     sa.UniqueConstraint("workspace_id", "message_id"),
     of_message(),
 )

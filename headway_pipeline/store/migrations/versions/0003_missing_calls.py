@@ -1,4 +1,4 @@
-"""Calls that sources no longer list, and how many calls of a listing have moved to another day since."""
+"""Calls that sources no longer list, calls that moved to another day, and transcripts that are asked for again."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,8 +12,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the table and the column."""
+    """Add the table and the columns."""
     op.add_column("listings", sa.Column("moved_count", sa.Integer(), server_default="0", nullable=False))
+    op.add_column("transcripts", sa.Column("next_attempt_at", columns.UtcDateTime(), nullable=True))
     op.create_table(
         "missing_calls",
         sa.Column("workspace_id", columns.DashedUuid(), nullable=False),
