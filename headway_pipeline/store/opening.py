@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from headway_pipeline.store.audit import Audit
+from headway_pipeline.store.balances import Balances
 from headway_pipeline.store.connectors import Connectors
 from headway_pipeline.store.engine import Database
 from headway_pipeline.store.extractions import Extractions
@@ -53,8 +54,9 @@ class Store:
         self.relevance_scores = RelevanceScores(ledger)
         self.extractions = Extractions(ledger)
         self.filings = Filings(ledger)
-        self.reading = Reading(database, self.messages, self.connectors)
-        self.audit = Audit(database)
+        self.balances = Balances(database)
+        self.reading = Reading(database, self.messages, self.connectors, self.balances)
+        self.audit = Audit(database, self.balances)
 
     def describe(self) -> str:
         """What database this is, without a password."""
