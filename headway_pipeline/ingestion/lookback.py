@@ -1,6 +1,6 @@
 """Which days recurring runs list again, because a source tells neither what came late nor what changed.
 
-A call may become visible a day after it started, and its transcript days after that; a call may be deleted at any time.
+A call may become visible a day after it started, its transcript days after that, and it may be deleted at any time.
 """
 
 from collections.abc import Mapping
