@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from headway_pipeline.model.calls import Call, Transcript
 from headway_pipeline.model.errors import Refusal, WebhookRefusedError
+from headway_pipeline.model.ledger import Presence
 from headway_pipeline.model.windows import TimeWindow
 from headway_pipeline.model.workspaces import Credentials
 from headway_pipeline.sources.webhooks import Hint, WebhookDelivery, WebhookTrust
@@ -229,6 +230,16 @@ class Source(ABC):
         Raises:
             SourceError: any of the tree.
         """
+
+    def look_up(self, ref: CallRef) -> Presence:  # noqa: ARG002  # for sources that can
+        """Whether a call that is no longer listed is still there for these credentials. At most one request.
+
+        A source that cannot tell leaves this as it is: a second complete listing decides then, a day later.
+
+        Raises:
+            SourceError: any of the tree.
+        """
+        return Presence.UNKNOWN
 
     @classmethod
     @abstractmethod

@@ -24,6 +24,7 @@ from headway_pipeline.model.calls import Call, Participant, Segment, Side, Trans
 from headway_pipeline.model.errors import (
     CursorExpiredError,
     Failing,
+    MissingPermissionError,
     Refusal,
     RequestRefusedError,
     SourceContractError,
@@ -31,6 +32,7 @@ from headway_pipeline.model.errors import (
     WrongHostError,
 )
 from headway_pipeline.model.identity import content_hash
+from headway_pipeline.model.ledger import Presence
 from headway_pipeline.model.windows import TimeWindow, day_start
 from headway_pipeline.model.workspaces import Credentials
 from headway_pipeline.sources.contract import (
@@ -71,6 +73,7 @@ from headway_pipeline.sources.webhooks import Hint, WebhookDelivery, WebhookTrus
 __all__ = ["FathomSource"]
 
 LISTING = "/meetings"
+RECORDING = "/recordings/{id}/transcript"
 #: Fathom's own page size, which no parameter changes; only a page below it may lack the next page's token.
 PAGE_SIZE = 10
 #: Whether the bounds of `created_*` belong to the span is not documented: ask for this much more at either end.
@@ -172,6 +175,24 @@ class FathomSource(HttpSource):
         found = self._found(refs)
         for ref in refs:
             yield self._hydrated(ref, found.get(ref.external_id))
+
+    def look_up(self, ref: CallRef) -> Presence:
+        """Ask for the recording's transcript, a heavy request: Fathom has no endpoint for one meeting.
+
+        What it answers for a recording that was deleted or is no longer shared is not documented; 404 and 403 both
+        mean that this user cannot have it.
+
+        Raises:
+            SourceError: any of the tree.
+        """
+        try:
+            path = f"/recordings/{quote(ref.external_id, safe='')}/transcript"
+            self.rest.get_json(path, cost=CostClass.HEAVY, endpoint=RECORDING)
+        except MissingPermissionError:
+            return Presence.GONE
+        except RequestRefusedError as error:
+            return Presence.GONE if error.at.status == HTTPStatus.NOT_FOUND else Presence.UNKNOWN
+        return Presence.PRESENT
 
     @classmethod
     def link(cls, url: str, start_ms: int | None) -> str:

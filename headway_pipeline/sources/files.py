@@ -23,8 +23,9 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 from headway_pipeline.model.calls import Call, Participant, Side, Transcript
-from headway_pipeline.model.errors import Failing, InputError, SourceContractError
+from headway_pipeline.model.errors import Failing, InputError, SourceContractError, TransientSourceError
 from headway_pipeline.model.identity import content_hash
+from headway_pipeline.model.ledger import Presence
 from headway_pipeline.model.windows import TimeWindow, day_start
 from headway_pipeline.sources.contract import (
     Absence,
@@ -204,6 +205,23 @@ class FilesSource(Source):
                 if isinstance(told, SourceContractError):
                     raise told
                 yield self._hydrated(item, told)
+
+    def look_up(self, ref: CallRef) -> Presence:
+        """Whether the call's file is still there.
+
+        Raises:
+            TransientSourceError: nothing else is there either; an empty folder is taken for one that is not mounted.
+            SourceError: as `list`.
+        """
+        with open_shelf(self.name, self.root) as shelf:
+            items = [*self._found(shelf)]
+        if not items:
+            raise TransientSourceError(
+                f"{self.root} holds no calls any more",
+                "mount it again; if its calls are to be forgotten, use `headway missing`",
+                at=Failing(self.name),
+            )
+        return Presence.PRESENT if any(item.id == ref.external_id for item in items) else Presence.GONE
 
     @classmethod
     def link(cls, url: str, start_ms: int | None) -> str:

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 from headway_pipeline.model.calls import Call, Participant, Segment, Side, TimeMark, Transcript
 from headway_pipeline.model.errors import (
@@ -31,6 +32,7 @@ from headway_pipeline.model.errors import (
     WrongHostError,
 )
 from headway_pipeline.model.identity import content_hash
+from headway_pipeline.model.ledger import Presence
 from headway_pipeline.model.windows import TimeWindow, day_start
 from headway_pipeline.model.workspaces import Credentials
 from headway_pipeline.sources.contract import (
@@ -65,6 +67,7 @@ __all__ = ["GongSource"]
 
 LISTING = "/v2/calls/extensive"
 TRANSCRIPTS = "/v2/calls/transcript"
+CALL = "/v2/calls/{id}"
 #: The scope each endpoint asks for, told to people whose key lacks it.
 SCOPES = {LISTING: "api:calls:read:extensive", TRANSCRIPTS: "api:calls:read:transcript"}
 CONTENT = {"context": "Basic", "exposedFields": {"parties": True}}
@@ -72,6 +75,8 @@ CONTENT = {"context": "Basic", "exposedFields": {"parties": True}}
 PAGE_SIZE = 100
 #: A filter that matches nothing is answered by a 404 of this text. Any other 404 is a wrong address.
 NO_MATCH = re.compile(r'No [^"]*found[^"]*provided filters', re.IGNORECASE)
+#: What a call that is not there is answered with. Any other 404 tells nothing about the call.
+NO_SUCH_CALL = re.compile(r"was not found", re.IGNORECASE)
 #: A batch of a hundred transcripts is one page; far more pages than that is a listing without end.
 MOST_TRANSCRIPT_PAGES = 100
 CHECKED_SPAN = timedelta(days=30)
@@ -183,12 +188,28 @@ class GongSource(HttpSource):
         # Without dates: with them, only calls of that period would come back.
         found = self._transcripts([ref.external_id for ref in refs])
         for ref in refs:
-            monologues = found.get(ref.external_id)
+            # Taken out: with the next one yielded, this one need not be in memory any more.
+            monologues = found.pop(ref.external_id, None)
             if monologues is None:
                 yield NotHydrated(ref.external_id, Absence.NOT_READY, "Gong has no transcript of this call yet")
             else:
                 speakers = self._speakers(ref.raw)
                 yield Hydration(ref.external_id, Transcript(tuple(_segments(monologues, speakers))))
+
+    def look_up(self, ref: CallRef) -> Presence:
+        """Ask for the one call; needs the scope `api:calls:read:basic`, and without it cannot tell.
+
+        Raises:
+            SourceError: any of the tree.
+        """
+        try:
+            self.rest.get_json(f"/v2/calls/{quote(ref.external_id, safe='')}", endpoint=CALL)
+        except MissingPermissionError:
+            return Presence.UNKNOWN
+        except RequestRefusedError as error:
+            is_gone = error.at.status == HTTPStatus.NOT_FOUND and NO_SUCH_CALL.search(error.body)
+            return Presence.GONE if is_gone else Presence.UNKNOWN
+        return Presence.PRESENT
 
     @classmethod
     def link(cls, url: str, start_ms: int | None) -> str:

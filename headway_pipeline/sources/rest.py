@@ -149,14 +149,22 @@ class RestClient:
         return f"RestClient({self.source}, {self.base_url})"
 
     def get_json(
-        self, path: str, params: Mapping[str, str] | None = None, *, cost: CostClass = CostClass.NORMAL
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        cost: CostClass = CostClass.NORMAL,
+        endpoint: str | None = None,
     ) -> dict[str, Any]:
         """The JSON object at `path`.
+
+        Args:
+            endpoint: what its requests are counted under, for a path that holds an id.
 
         Raises:
             SourceError: as `post_json`.
         """
-        return self._ask("GET", path, cost, params=params)
+        return self._ask("GET", path, cost, params=params, endpoint=endpoint)
 
     def post_json(self, path: str, body: Mapping[str, Any], *, cost: CostClass = CostClass.NORMAL) -> dict[str, Any]:
         """The JSON object that answers `body`; texts in it are fit for hashes and databases.
@@ -180,15 +188,17 @@ class RestClient:
         *,
         params: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
+        endpoint: str | None = None,
     ) -> dict[str, Any]:
+        counted = endpoint or path
         self._gate.admit(cost)
         try:
             received = self._exchange(method, path, params, body)
         except (TransientSourceError, WrongHostError, SourceContractError):
-            self._gate.observe(Answer(path, None))
+            self._gate.observe(Answer(counted, None))
             raise
         retry_after_s = self._retry_after_s(received)
-        self._gate.observe(Answer(path, received.status, retry_after_s, received.headers))
+        self._gate.observe(Answer(counted, received.status, retry_after_s, received.headers))
         if received.status != HTTPStatus.OK:
             self._refuse(path, received, retry_after_s)
         return self._read(path, received)

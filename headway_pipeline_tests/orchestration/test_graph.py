@@ -50,6 +50,7 @@ def test_the_checks_are_those_that_are_promised(defs: dg.Definitions) -> None:
     assert {(key.asset_key.to_user_string(), key.name) for key in keys} == {
         ("raw_calls", "sources_complete"),
         ("raw_calls", "ledger_balances"),
+        ("raw_calls", "no_sudden_loss"),
         ("extracted_features", "quotes_are_verbatim"),
         ("theme_matched_features", "every_feature_has_a_theme"),
     }
