@@ -46,7 +46,7 @@ def command() -> None:
     "settings_given",
     multiple=True,
     metavar="NAME=VALUE",
-    help="A choice of the source's own, e.g. path=./transcripts for files; may be repeated.",
+    help="A choice of the source's own, e.g. path=./transcripts; may be repeated.",
 )
 @made_format_option
 @verbose_option

@@ -142,6 +142,24 @@ def test_a_second_ingest_changes_nothing_and_an_edited_file_is_read_again(connec
     assert any("plain spreadsheets" in quote for quote in quotes)
 
 
+def test_a_removed_file_is_deleted_with_everything_derived_and_may_come_back(
+    connected: Headway, folder: Path
+) -> None:
+    counts(connected)
+    removed = folder / f"{day(2)} Check-in.srt"
+    kept = removed.read_text()
+    removed.unlink()
+    assert counts(connected)["deleted"] == 1
+    states = {row["external_id"]: row["state"] for row in rows(connected, "messages")}
+    assert states[removed.name] == "deleted"
+    titles = {row["message"]["title"] for row in [*rows(connected, "features"), *rows(connected, "inbox")]}
+    assert titles == {"Rollout", "Sync", "Quarterly review"}
+    removed.write_text(kept)
+    counts(connected)
+    states = {row["external_id"]: row["state"] for row in rows(connected, "messages")}
+    assert states[removed.name] == "analysed"
+
+
 def test_a_connector_of_files_is_listed_with_its_settings_and_checked(connected: Headway, folder: Path) -> None:
     (connector,) = rows(connected, "connector", "list")
     assert connector["settings"] == {"path": [str(folder)], "vendor_name": [OURS]}

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from headway_pipeline.model.calls import Call, Side, Transcript
-from headway_pipeline.model.errors import InputError, SourceContractError
+from headway_pipeline.model.errors import InputError, SourceContractError, TransientSourceError
+from headway_pipeline.model.ledger import Presence
 from headway_pipeline.model.windows import TimeWindow
 from headway_pipeline.model.workspaces import Credentials
 from headway_pipeline.sources.contract import Absence, CallRef, Connection, Hydration, NotHydrated, Page, Source
@@ -337,3 +338,21 @@ def test_the_path_is_kept_absolute_and_must_lead_somewhere(tmp_path: Path, monke
     for given in ([], [("path", "exports"), ("path", "exports")]):
         with pytest.raises(InputError, match="reads one path"):
             read_settings(FilesSource, given)
+
+
+def test_a_removed_file_is_gone_and_the_others_are_present(tmp_path: Path) -> None:
+    (tmp_path / "a.vtt").write_text(VTT)
+    (tmp_path / "calls.jsonl").write_text(json.dumps(RECORD))
+    source = files_at(tmp_path)
+    calls = page_of(tmp_path).calls
+    found = {call.external_id: CallRef(call.external_id, call.occurred_at, None, {}) for call in calls}
+    assert {source.look_up(ref) for ref in found.values()} == {Presence.PRESENT}
+    (tmp_path / "a.vtt").unlink()
+    assert source.look_up(found["a.vtt"]) is Presence.GONE
+    assert source.look_up(found["calls.jsonl#call-1"]) is Presence.PRESENT
+
+
+def test_an_empty_folder_is_taken_for_an_unmounted_one_and_no_file_for_gone(tmp_path: Path) -> None:
+    ref = CallRef("a.vtt", EVER.start, None, {})
+    with pytest.raises(TransientSourceError, match="holds no calls any more"):
+        files_at(tmp_path).look_up(ref)

@@ -16,6 +16,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headway_pipeline.model.errors import ConfigurationError, Refusal, WebhookRefusedError
+from headway_pipeline.sandbox.addresses import long_id
+from headway_pipeline.sandbox.webhooks import (
+    Delivery,
+    FathomForgery,
+    GongForgery,
+    GongSender,
+    forged_fathom_delivery,
+    gong_payload,
+)
+from headway_pipeline.sandbox.webhooks import fathom_delivery as sandbox_delivery
 from headway_pipeline.sources import webhooks
 from headway_pipeline.sources.contract import Source
 from headway_pipeline.sources.discovery import discover
@@ -23,12 +33,14 @@ from headway_pipeline.sources.fathom import FathomSource
 from headway_pipeline.sources.files import FilesSource
 from headway_pipeline.sources.gong import GongSource
 from headway_pipeline.sources.webhooks import Hint, WebhookDelivery, WebhookTrust, require_standard_signature
+from headway_pipeline_tests.sandbox_fixtures import call, company
 from headway_pipeline_tests.webhooks import (
     FATHOM_SECRET,
     KEY_BITS,
     NOW,
     STARTED,
     URL,
+    fathom_body,
     fathom_delivery,
     fathom_trust,
     gong_body,
@@ -306,3 +318,46 @@ SIGNED_HEADERS = st.sampled_from(["authorization", "webhook-id", "webhook-timest
 def test_nothing_made_up_is_ever_taken(headers: list[tuple[str, str]], body: bytes) -> None:
     assert of_gong(WebhookDelivery(headers, body))
     assert of_fathom(WebhookDelivery(headers, body))
+
+
+@pytest.mark.parametrize("is_wrapped", [True, False])
+def test_what_the_sandbox_signs_as_gong_is_taken_and_each_of_its_forgeries_refused(is_wrapped: bool) -> None:
+    sender, made = GongSender(), call()
+    body = gong_payload(company(made), made, "http://127.0.0.1", NOW, is_wrapped=is_wrapped)
+    trust = WebhookTrust(sender.public_key, URL)
+    hint = GongSource.verify_webhook(received(sender.delivery(body, URL, NOW)), trust, NOW)
+    assert (hint.external_id, hint.occurred_at) == (long_id(made.id), made.started_at)
+    reasons = {
+        forgery: refusal(GongSource, received(sender.forged(forgery, body, URL, NOW)), trust)
+        for forgery in GongForgery
+    }
+    assert reasons == {
+        GongForgery.EXPIRED: Refusal.EXPIRED,
+        GongForgery.WRONG_BODY: Refusal.WRONG_BODY,
+        GongForgery.WRONG_URL: Refusal.WRONG_URL,
+        GongForgery.OTHER_KEY: Refusal.BAD_SIGNATURE,
+        GongForgery.HS256: Refusal.BAD_SIGNATURE,
+        GongForgery.NO_ALGORITHM: Refusal.BAD_SIGNATURE,
+        GongForgery.NO_TOKEN: Refusal.MALFORMED,
+    }
+
+
+def test_what_the_sandbox_signs_as_fathom_is_taken_and_each_of_its_forgeries_refused() -> None:
+    genuine = sandbox_delivery(fathom_body(), URL, (FATHOM_SECRET,), "msg_1", NOW)
+    assert FathomSource.verify_webhook(received(genuine), fathom_trust(), NOW) == Hint("msg_1", "123456789", STARTED)
+    reasons = {
+        forgery: of_fathom(received(forged_fathom_delivery(forgery, genuine, FATHOM_SECRET, NOW)))
+        for forgery in FathomForgery
+    }
+    assert reasons == {
+        FathomForgery.OLD: Refusal.EXPIRED,
+        FathomForgery.FUTURE: Refusal.EXPIRED,
+        FathomForgery.WRONG_BODY: Refusal.BAD_SIGNATURE,
+        FathomForgery.OTHER_SECRET: Refusal.BAD_SIGNATURE,
+        FathomForgery.UNKNOWN_VERSION: Refusal.BAD_SIGNATURE,
+        FathomForgery.NO_SIGNATURE: Refusal.MALFORMED,
+    }
+
+
+def received(sent: Delivery) -> WebhookDelivery:
+    return WebhookDelivery([*sent.headers.items()], sent.body)
