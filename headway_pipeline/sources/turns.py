@@ -54,7 +54,7 @@ class Spoken:
 def read_cues(text: str) -> list[Spoken]:
     """The words of WebVTT or SRT in their order; empty where there is no cue. Comments and styles hold none."""
     cues = [*_cues(text)]
-    names = _names([line for cue in cues if not VOICE.search(cue.payload) for line in cue.lines])
+    names = _names([line for cue in cues if not cue.has_voices for line in cue.plain_lines])
     return [spoken for cue in cues for spoken in cue.spoken(names)]
 
 
@@ -100,8 +100,12 @@ class _Cue:
     lines: list[str]
 
     @property
-    def payload(self) -> str:
-        return " ".join(self.lines)
+    def has_voices(self) -> bool:
+        return any(VOICE.search(line) for line in self.lines)
+
+    @property
+    def plain_lines(self) -> list[str]:
+        return [_plain(line).strip() for line in self.lines]
 
     def without_number(self) -> "_Cue":
         """The cue without the number of the next one, which stands at its end where no blank line is between."""
@@ -110,20 +114,20 @@ class _Cue:
 
     def spoken(self, names: frozenset[str]) -> Iterator[Spoken]:
         """The cue's words by speaker; several may share a cue."""
-        for speaker, words in self._by_voice() if VOICE.search(self.payload) else self._by_name(names):
+        for speaker, words in self._by_voice() if self.has_voices else self._by_name(names):
             said = " ".join(words.split())
             if said:
                 yield Spoken(" ".join(speaker.split()) or None, said, self.start_ms, self.end_ms)
 
     def _by_voice(self) -> Iterator[tuple[str, str]]:
-        before, *rest = VOICE.split(self.payload)
+        before, *rest = VOICE.split(" ".join(self.lines))
         yield "", _plain(before)
         for name, words in zip(rest[::2], rest[1::2], strict=True):
             yield html.unescape(name), _plain(words)
 
     def _by_name(self, names: frozenset[str]) -> Iterator[tuple[str, str]]:
         speaker, words = "", ""
-        for line in self.lines:
+        for line in self.plain_lines:
             name, _, said = _named(line, names)
             if name is None:
                 words = f"{words} {line}"
@@ -145,10 +149,7 @@ def _cues(text: str) -> Iterator[_Cue]:
         timing = TIMING.fullmatch(line)
         if timing:
             if cue is not None:
-                # Without a blank line between, the next cue's number stands at the end of this one.
-                yield replace(
-                    cue, lines=cue.lines[:-1] if cue.lines and cue.lines[-1].strip().isdigit() else cue.lines
-                )
+                yield cue.without_number()
             start_ms, end_ms = _milliseconds(timing[1]), _milliseconds(timing[2])
             is_ordered = start_ms is not None and end_ms is not None and end_ms >= start_ms
             cue = _Cue(start_ms, end_ms if is_ordered else None, [])
@@ -157,7 +158,7 @@ def _cues(text: str) -> Iterator[_Cue]:
                 yield cue
             cue = None
         elif cue is not None:
-            cue.lines.append(line.strip() if VOICE.search(line) else _plain(line).strip())
+            cue.lines.append(line.strip())
     if cue is not None:
         yield cue
 

@@ -64,6 +64,12 @@ def test_an_srt_is_read_with_commas_and_without_blank_lines_between_cues() -> No
     assert spoken[2].start_ms == 3_600_000
 
 
+def test_entities_are_resolved_once() -> None:
+    for words in ("<v Ana>type\n&amp;lt;b&gt; for bold", "Ana Ruiz: type\n&amp;lt;b&gt; for bold"):
+        (spoken,) = read_cues(f"WEBVTT\n\n00:01.000 --> 00:02.000\n{words}\n")
+        assert spoken.text == "type &lt;b> for bold"
+
+
 def test_two_speakers_may_share_a_cue() -> None:
     vtt = "WEBVTT\n\n00:01.000 --> 00:02.000\n<v Ana>Yes?</v> <v Ben>Go on.</v>\n"
     assert said(read_cues(vtt)) == [("Ana", "Yes?"), ("Ben", "Go on.")]

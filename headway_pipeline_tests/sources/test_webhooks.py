@@ -361,3 +361,17 @@ def test_what_the_sandbox_signs_as_fathom_is_taken_and_each_of_its_forgeries_ref
 
 def received(sent: Delivery) -> WebhookDelivery:
     return WebhookDelivery([*sent.headers.items()], sent.body)
+
+
+def test_another_spelling_of_the_signature_is_another_token() -> None:
+    """The last character of a 256-byte signature holds four bits that decoding throws away."""
+    delivery = gong_delivery()
+    token = delivery.header("authorization")
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    others = [f"{token[:-1]}{last}" for last in alphabet if last != token[-1]]
+    for other in (*others, f"{token}=", f"{token}==", token.replace("_", "/").replace("-", "+"), f"{token}\n"):
+        if other.strip() != token:
+            assert of_gong(with_header(delivery, "authorization", other)) in (
+                Refusal.MALFORMED,
+                Refusal.BAD_SIGNATURE,
+            )
