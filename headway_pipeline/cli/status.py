@@ -38,6 +38,13 @@ def command(workspace_ref: str, output_format: str, verbose: bool) -> None:  # n
     with opened() as store:
         workspace = store.workspaces.find(workspace_ref)
         status: dict[str, Any] = store.reading.status(workspace.id)
+        held = store.leases.holder(workspace.id)
+    status["writer"] = held and {
+        "run": held.owner,
+        "host": held.holder.host,
+        "pid": held.holder.pid,
+        "since": held.acquired_at,
+    }
     if output_format == "json":
         click.echo(json.dumps({"workspace": workspace.slug, **status}, ensure_ascii=False, default=str, indent=2))
         return
@@ -50,3 +57,5 @@ def command(workspace_ref: str, output_format: str, verbose: bool) -> None:  # n
     show(status["connectors"], CONNECTOR_COLUMNS, output_format, empty="no connectors: see `headway connector add`")
     newest = status["lag"]["newest_call_at"]
     say(f"newest call: {newest:%Y-%m-%d %H:%M} UTC" if newest else "no call yet")
+    if held:
+        say(f"written now by run {held.owner}, {held.holder}, since {held.acquired_at:%H:%M:%S} UTC")

@@ -70,6 +70,7 @@ class ReasonCode(StrEnum):
     TOO_SHORT = "too_short"
     OFF_TOPIC = "off_topic"
     MARKED_PRIVATE = "marked_private"
+    ERASED = "erased"
     REFUSED = "refused"
     ANALYSIS_FAILED = "analysis_failed"
     BAD_RECORD = "bad_record"
