@@ -7,8 +7,8 @@ key, which stands sealed, not even to somebody who tries every address there is.
 import hmac
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -22,6 +22,7 @@ __all__ = [
     "IdentityKind",
     "Pseudonyms",
     "is_address",
+    "mention_pattern",
     "names_of",
     "spelling",
 ]
@@ -30,12 +31,13 @@ __all__ = [
 ERASED = "[erased]"
 
 ADDRESS = re.compile(r"[\w.+%'-]+@[\w-]+(?:\.[\w-]+)+")
-WORD = re.compile(r"\w+")
+WORD = re.compile(r"[^\W_]+")
 #: Longer texts are no name and no address by themselves; what is mentioned inside them is looked for apart.
 LONGEST_LABEL = 200
 #: In the record of a person, what says nothing of who it is and what hydration needs to tell the speakers apart.
 KEPT_FIELDS = re.compile(r"affiliation|.*id", re.IGNORECASE)
-PERSON_FIELDS = ("name", "email", "emailAddress")
+ADDRESS_FIELDS = ("email", "emailAddress")
+PERSON_FIELDS = ("name", *ADDRESS_FIELDS)
 
 
 class ErasureScope(StrEnum):
@@ -75,6 +77,18 @@ class Identity:
 def spelling(text: str | None) -> str:
     """A name or an address in the form it is compared by: one letter form, no case, single spaces."""
     return " ".join(unicodedata.normalize("NFKC", text or "").casefold().split())
+
+
+def mention_pattern(spelled: Iterable[str]) -> re.Pattern[str] | None:
+    """What finds whole names and addresses in case-folded text; None without any that tells a person.
+
+    A single word is too common to tell.
+    """
+    told = [words for name in spelled if len(words := WORD.findall(name)) > 1]
+    if not told:
+        return None
+    either = "|".join(r"[\W_]+".join(map(re.escape, words)) for words in told)
+    return re.compile(rf"(?<![^\W_])(?:{either})(?![^\W_])")
 
 
 def is_address(text: str) -> bool:
@@ -139,15 +153,21 @@ class Erased:
 
     def are_named(self, value: Any) -> bool:
         """Whether they are named anywhere in a JSON value: by their address, or by a text that is their name."""
-        return any(
-            self._is_any(text, IdentityKind.NAME) or any(map(self._is_address, ADDRESS.findall(text)))
-            for text in _texts(value)
-        )
+        match value:
+            case str():
+                return self._is_any(value, IdentityKind.NAME) or any(map(self._is_address, ADDRESS.findall(value)))
+            case Mapping():
+                # Somebody of that name with another address is another person.
+                items = [item for item in value.values() if not (self._is_another(value) and isinstance(item, str))]
+                return any(map(self.are_named, items))
+            case list() | tuple():
+                return any(map(self.are_named, value))
+            case _:
+                return False
 
     def are_on(self, call: Call) -> bool:
         """Whether they take part in a call, as far as its listing tells."""
-        people = [[person.name, person.email, *names_of(person)] for person in call.participants]
-        return self.are_named(people) or self.are_named(call.raw)
+        return self.are_named([asdict(person) for person in call.participants]) or self.are_named(call.raw)
 
     def speak_in(self, transcript: Transcript) -> bool:
         """Whether a turn is labelled with their name."""
@@ -162,6 +182,8 @@ class Erased:
         match value:
             case str():
                 return self.mended(value)[0]
+            case Mapping() if self._is_another(value):
+                return {name: item if isinstance(item, str) else self._scrubbed(item) for name, item in value.items()}
             case Mapping():
                 if not is_top and any(self.is_called(_text(value.get(field))) for field in PERSON_FIELDS):
                     return {
@@ -226,6 +248,10 @@ class Erased:
 
         return "".join(parts) + text[at:], moved
 
+    def _is_another(self, record: Mapping[str, Any]) -> bool:
+        address = next((found for field in ADDRESS_FIELDS if (found := _text(record.get(field)))), None)
+        return address is not None and is_address(address) and not self._is_address(address)
+
     def _is_mentioned(self, text: str | None) -> bool:
         return bool(text and self._mentions(text))
 
@@ -265,18 +291,6 @@ def _apart(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
         if not kept or start >= kept[-1][1]:
             kept.append((start, end))
     return kept
-
-
-def _texts(value: Any) -> Iterator[str]:
-    match value:
-        case str():
-            yield value
-        case Mapping():
-            for item in value.values():
-                yield from _texts(item)
-        case list() | tuple():
-            for item in value:
-                yield from _texts(item)
 
 
 def _text(value: Any) -> str | None:

@@ -4,6 +4,7 @@ What belongs here: statements and what must hold in the database. What does not:
 or an analyst (`ingestion/`), and how things are shown.
 """
 
+from headway_pipeline.store.erasure import Appearance, Erasure, TracedCall
 from headway_pipeline.store.filings import DueMatching, FeatureCounts, StoredFeature
 from headway_pipeline.store.leases import Lease
 from headway_pipeline.store.opening import Store, open_store
@@ -12,12 +13,15 @@ from headway_pipeline.store.transcripts import HYDRATED, DueMessage
 
 __all__ = [
     "HYDRATED",
+    "Appearance",
     "DueCall",
     "DueMatching",
     "DueMessage",
+    "Erasure",
     "FeatureCounts",
     "Lease",
     "Store",
     "StoredFeature",
+    "TracedCall",
     "open_store",
 ]

@@ -1,8 +1,8 @@
 """Who may write a workspace's ledger: a leased lock row, so that several runs, the command line and the API may meet.
 
 A holder renews its lease while it lives. One that was killed is taken over: at once by a process on the same machine,
-which can see that it is dead, and by any other after `LEASE_S`. Every write checks the lease's token inside its own transaction, so a holder that lost its lease without
-noticing (a suspended machine) cannot write any more.
+which can see that it is dead, and by any other after `LEASE_S`. Every write checks the lease's token inside its own
+transaction, so a holder that lost its lease without noticing (a suspended machine) cannot write any more.
 """
 
 import logging

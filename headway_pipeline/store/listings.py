@@ -10,11 +10,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from headway_pipeline.model.calls import Call
+from headway_pipeline.model.erasure import ErasureScope
 from headway_pipeline.model.identity import derived_id
 from headway_pipeline.model.ledger import MessageState, Reason, ReasonCode
 from headway_pipeline.model.windows import day_start
 from headway_pipeline.store.leases import Lease
-from headway_pipeline.store.messages import Ledger
+from headway_pipeline.store.messages import ERASED_REASON, Ledger
+from headway_pipeline.store.screening import NOBODY, Forgotten
 from headway_pipeline.store.statements import insert_into
 from headway_pipeline.store.tables import listings, messages, sightings, source_requests, workspace_connectors
 
@@ -36,6 +38,8 @@ class _Known:
     content_hash: str
     state: MessageState
     day: date
+    is_erased: bool = False
+    kept_without: frozenset[uuid.UUID] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class Recorded:
     message_id: uuid.UUID
     day: date
     change: Change
+    is_erased: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +78,16 @@ class Listings:
         """One page, in one transaction. An unchanged call changes no row but its sighting."""
         with self._ledger.writing(lease) as connection:
             known = self._known(connection, lease, calls)
+            forgotten = self._ledger.screen.forgotten(connection, lease.workspace_id)
             recorded = []
             for call in calls:
-                result = self._record(connection, lease, call, known.get((call.source, call.external_id)))
+                standing = known.get((call.source, call.external_id))
+                result = self._record(connection, lease, call, standing, forgotten)
                 # The same call may stand twice on a page that shifted while it was made.
                 state = MessageState.PRIVATE if call.is_private else MessageState.LISTED
-                known[call.source, call.external_id] = _Known(result.message_id, call.content_hash, state, result.day)
+                known[call.source, call.external_id] = _Known(
+                    result.message_id, call.content_hash, state, result.day, result.is_erased
+                )
                 recorded.append(result)
             self._sight(connection, lease, connector_id, {row.message_id for row in recorded}, listed_at)
         return recorded
@@ -88,15 +97,33 @@ class Listings:
             messages.c.workspace_id == lease.workspace_id,
             messages.c.external_id.in_([call.external_id for call in calls]),
         )
+        rows = connection.execute(query).all()
+        kept_without = self._ledger.screen.kept_without(connection, [row.id for row in rows])
         return {
             (row.source, row.external_id): _Known(
-                row.id, row.content_hash, MessageState(row.state), row.occurred_at.date()
+                row.id,
+                row.content_hash,
+                MessageState(row.state),
+                row.occurred_at.date(),
+                is_erased=row.erased_at is not None,
+                kept_without=kept_without.get(row.id, frozenset()),
             )
-            for row in connection.execute(query)
+            for row in rows
         }
 
-    def _record(self, connection: Connection, lease: Lease, call: Call, known: _Known | None) -> Recorded:
+    def _record(
+        self, connection: Connection, lease: Lease, call: Call, known: _Known | None, forgotten: Forgotten
+    ) -> Recorded:
         day = call.occurred_at.date()
+        if known is not None and known.is_erased:
+            return Recorded(call.external_id, known.id, known.day, "unchanged", is_erased=True)
+        people = forgotten.on(call, known.kept_without if known else ())
+        if any(person.scope == ErasureScope.CALLS for person in people):
+            return self._record_erased(connection, lease, call, known)
+        if people:
+            kept = self._record(connection, lease, forgotten.all_of(people).scrubbed_call(call), known, NOBODY)
+            self._ledger.screen.attach(connection, lease.workspace_id, kept.message_id, people)
+            return kept
         if known is None:
             key = derived_id("message", str(lease.workspace_id), call.source, call.external_id)
             connection.execute(messages.insert().values(**_new_row(lease.workspace_id, key, call)))
@@ -113,6 +140,26 @@ class Listings:
             self._ledger.move(connection, lease, known.id, MessageState.LISTED)
         self._ledger.update(connection, lease, known.id, **_content(call))
         return Recorded(call.external_id, known.id, day, "changed")
+
+    def _record_erased(self, connection: Connection, lease: Lease, call: Call, known: _Known | None) -> Recorded:
+        """A call of somebody who was erased, and that the source lists late or with people it did not name before."""
+        day = call.occurred_at.date()
+        if known is not None:
+            self._ledger.erase(connection, lease, known.id)
+            return Recorded(call.external_id, known.id, known.day, "changed", is_erased=True)
+        key = derived_id("message", str(lease.workspace_id), call.source, call.external_id)
+        row = {
+            "id": key,
+            "workspace_id": lease.workspace_id,
+            "source": call.source,
+            "external_id": call.external_id,
+            "occurred_at": day_start(day),
+            "state": MessageState.DELETED.value,
+            "reason": str(ERASED_REASON),
+            "erased_at": self._ledger.now(),
+        }
+        connection.execute(messages.insert().values(**row))
+        return Recorded(call.external_id, key, day, "new", is_erased=True)
 
     def _sight(
         self,
@@ -159,6 +206,8 @@ class Listings:
         """
         key = derived_id("message", str(lease.workspace_id), source, external_id)
         with self._ledger.writing(lease) as connection:
+            if self._ledger.screen.forgotten(connection, lease.workspace_id).are_named(raw):
+                raw = {}
             statement = insert_into(self._ledger.database, messages).values(
                 id=key,
                 workspace_id=lease.workspace_id,

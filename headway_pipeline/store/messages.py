@@ -11,11 +11,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from headway_pipeline.model.errors import StoreError
-from headway_pipeline.model.ledger import MessageState, Reason, may_follow
+from headway_pipeline.model.ledger import MessageState, Reason, ReasonCode, may_follow
 from headway_pipeline.store.engine import Database
 from headway_pipeline.store.leases import Lease, verify
+from headway_pipeline.store.screening import Screen
 from headway_pipeline.store.statements import on_days
 from headway_pipeline.store.tables import (
+    decisions,
     evidence,
     extracted_features,
     features,
@@ -26,7 +28,7 @@ from headway_pipeline.store.tables import (
     transcripts,
 )
 
-__all__ = ["Ledger", "Messages", "Waiting", "forget_reading", "is_due", "purge"]
+__all__ = ["ERASED_REASON", "Ledger", "Messages", "Waiting", "forget_reading", "is_due", "purge"]
 
 #: Messages on their way: they may wait for something.
 WAITING_STATES = (
@@ -34,15 +36,17 @@ WAITING_STATES = (
     MessageState.AWAITING_TRANSCRIPT.value,
     MessageState.TRANSCRIBED.value,
 )
+ERASED_REASON = Reason(ReasonCode.ERASED, "erased on request; only the id and the day are kept")
 PURGED_STATES = (MessageState.PRIVATE, MessageState.FORBIDDEN, MessageState.DELETED)
 
 
 class Ledger:
-    """What every writer of the ledger works with: the database, the clock, and writes under a lease."""
+    """What every writer of the ledger works with: database, clock, writes under a lease, and who was erased."""
 
-    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, now: Callable[[], datetime], screen: Screen) -> None:
         self.database = database
         self.now = now
+        self.screen = screen
 
     @contextmanager
     def writing(self, lease: Lease) -> Iterator[Connection]:
@@ -93,6 +97,10 @@ class Ledger:
             connection, lease, message_id, state=state.value, reason=str(reason) if reason else None, **fresh | values
         )
 
+    def erase(self, connection: Connection, lease: Lease, message_id: uuid.UUID) -> None:
+        """Make one message a tombstone that no listing brings back."""
+        self.move(connection, lease, message_id, MessageState.DELETED, ERASED_REASON, erased_at=self.now())
+
 
 def forget_reading(connection: Connection, workspace_id: uuid.UUID, message_id: uuid.UUID) -> None:
     """Remove everything that was derived from a message's transcript."""
@@ -111,7 +119,7 @@ def purge(connection: Connection, workspace_id: uuid.UUID, message_id: uuid.UUID
         keep_hash: so that a call that is listed again but may not be read stays out until it changes.
     """
     forget_reading(connection, workspace_id, message_id)
-    for table in (transcripts, model_answers):
+    for table in (transcripts, model_answers, decisions):
         connection.execute(
             table.delete().where(table.c.workspace_id == workspace_id, table.c.message_id == message_id)
         )

@@ -93,9 +93,14 @@ class Transcripts:
             content_hash: the message's when the transcript was asked for.
 
         Returns:
-            The state the message is in now.
+            The state the message is in now: deleted, where somebody who was erased speaks on the call.
         """
         with self._ledger.writing(lease) as connection:
+            screened = self._ledger.screen.transcript(connection, lease.workspace_id, message_id, transcript)
+            if screened is None:
+                self._ledger.erase(connection, lease, message_id)
+                return MessageState.DELETED
+            transcript = screened
             query = sa.select(transcripts.c.text_hash).where(transcripts.c.message_id == message_id)
             if connection.execute(query).scalar() == transcript.text_hash:
                 return self._confirm(connection, lease, message_id, content_hash)

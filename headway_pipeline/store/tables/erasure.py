@@ -1,4 +1,4 @@
-"""Erasures, and the people they left out: keyed hashes and counts, never an address, a name or a word."""
+"""Erasures, the people they left out and where: keyed hashes, ids and counts, never an address, a name or a word."""
 
 import sqlalchemy as sa
 
@@ -11,8 +11,15 @@ from headway_pipeline.store.tables.columns import (
     one_of,
     workspace_id,
 )
+from headway_pipeline.store.tables.messages import of_message
 
-__all__ = ["erased_people", "erasures"]
+__all__ = ["erased_calls", "erased_people", "erasures"]
+
+
+def of_erasure() -> sa.ForeignKeyConstraint:
+    """The parent is an erasure in the same workspace."""
+    return sa.ForeignKeyConstraint(["workspace_id", "erasure_id"], ["erasures.workspace_id", "erasures.id"])
+
 
 erasures = sa.Table(
     "erasures",
@@ -26,7 +33,7 @@ erasures = sa.Table(
     sa.Column("begun_at", UtcDateTime(), nullable=False),
     # NULL until everything is removed: the same request again finishes it.
     sa.Column("finished_at", UtcDateTime()),
-    # What was removed up to now: rows by table, calls and files with their hashes.
+    # What was removed beside calls, up to now: rows by table, files with their hashes.
     sa.Column("removed", JSON_TYPE, nullable=False, server_default="{}"),
     sa.UniqueConstraint("workspace_id", "id"),
     one_of("scope", ErasureScope),
@@ -41,7 +48,22 @@ erased_people = sa.Table(
     sa.Column("kind", sa.String(8), primary_key=True),
     sa.Column("key", sa.String(64), primary_key=True),
     sa.Column("words", sa.Integer, nullable=False),
-    sa.ForeignKeyConstraint(["workspace_id", "erasure_id"], ["erasures.workspace_id", "erasures.id"]),
+    of_erasure(),
     one_of("kind", IdentityKind),
     sa.Index(None, "workspace_id"),
+)
+
+# The calls an erasure concerned. One of scope `turns` keeps them without its person, however often they are fetched.
+erased_calls = sa.Table(
+    "erased_calls",
+    METADATA,
+    workspace_id(),
+    sa.Column("message_id", DashedUuid(), primary_key=True),
+    sa.Column("erasure_id", DashedUuid(), primary_key=True),
+    # Of the rows that were removed; NULL where the person was left out before anything was stored.
+    sa.Column("sha256", sa.String(64)),
+    # How many rows, by table.
+    sa.Column("removed", JSON_TYPE, nullable=False, server_default="{}"),
+    of_message(),
+    of_erasure(),
 )

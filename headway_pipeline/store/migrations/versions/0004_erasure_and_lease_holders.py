@@ -99,3 +99,23 @@ def _create_erasures() -> None:
         sa.PrimaryKeyConstraint("erasure_id", "kind", "key", name=op.f("pk_erased_people")),
     )
     op.create_index(op.f("ix_erased_people_workspace_id"), "erased_people", ["workspace_id"], unique=False)
+    op.create_table(
+        "erased_calls",
+        sa.Column("workspace_id", columns.DashedUuid(), nullable=False),
+        sa.Column("message_id", columns.DashedUuid(), nullable=False),
+        sa.Column("erasure_id", columns.DashedUuid(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=True),
+        sa.Column("removed", JSON, server_default="{}", nullable=False),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspaces.id"], name=op.f("fk_erased_calls_workspace_id")),
+        sa.ForeignKeyConstraint(
+            ["workspace_id", "message_id"],
+            ["messages.workspace_id", "messages.id"],
+            name=op.f("fk_erased_calls_workspace_id_message_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["workspace_id", "erasure_id"],
+            ["erasures.workspace_id", "erasures.id"],
+            name=op.f("fk_erased_calls_workspace_id_erasure_id"),
+        ),
+        sa.PrimaryKeyConstraint("message_id", "erasure_id", name=op.f("pk_erased_calls")),
+    )
