@@ -49,7 +49,7 @@ def command(
     from headway_pipeline.ingestion.erasure import ErasureRequest, erase, plan_erasure
 
     scope, named = _asked(person, message, turns_only=turns_only)
-    if not (dry_run or yes or sys.stdin.isatty()):
+    if not (dry_run or yes or _is_at_terminal()):
         raise InputError("nobody is here to be asked", "look with --dry-run first, then give --yes")
     with opened() as store:
         workspace = store.workspaces.find(workspace_ref)
@@ -75,6 +75,10 @@ def _asked(person: str | None, message: str | None, *, turns_only: bool) -> tupl
             raise InputError("--turns-only is about a person", "give --person, or leave it out")
         return ErasureScope.MESSAGE, message
     return ErasureScope.TURNS if turns_only else ErasureScope.CALLS, person or ""
+
+
+def _is_at_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def _actor() -> str:
