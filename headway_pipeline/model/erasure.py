@@ -98,16 +98,16 @@ def is_address(text: str) -> bool:
 
 def names_of(person: Participant | Mapping[str, Any]) -> set[str]:
     """The spellings a participant is called by: the name, and the name a transcript shows for them."""
-    shown = (
+    name, shown = (
         (person.name, person.speaker_key)
         if isinstance(person, Participant)
         else (person.get("name"), person.get("speaker_key"))
     )
-    # A source may key its speakers by number; a name holds letters and no digit.
+    # A source may key its speakers by number.
+    if shown and any(map(str.isdigit, shown)):
+        shown = None
     return {
-        spelled
-        for spelled in map(spelling, shown)
-        if any(map(str.isalpha, spelled)) and not any(map(str.isdigit, spelled)) and spelled != ERASED
+        spelled for spelled in map(spelling, (name, shown)) if any(map(str.isalpha, spelled)) and spelled != ERASED
     }
 
 
