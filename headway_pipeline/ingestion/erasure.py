@@ -79,12 +79,12 @@ def plan_erasure(store: Store, request: ErasureRequest) -> Plan:
     identities = begun.identities if begun else frozenset()
     mentions: tuple[TracedCall, ...] = ()
     if request.scope == ErasureScope.MESSAGE:
-        call = store.erasures.find_call(workspace_id, request.named)
+        call = store.traces.find_call(workspace_id, request.named)
         if call.is_erased and begun is None:
             raise InputError("that call was erased already", "its receipt stands in the audit log")
         calls: tuple[TracedCall, ...] = (call,)
     else:
-        person = identify(store.erasures.appearances(workspace_id), request.named)
+        person = identify(store.traces.appearances(workspace_id), request.named)
         identities |= pseudonyms.identities(person.addresses, person.names, person.aliases)
         calls = _calls_of(store, workspace_id, Erased(pseudonyms, identities))
         mentions = _mentions(store, workspace_id, person, calls)
@@ -106,8 +106,8 @@ def plan_erasure(store: Store, request: ErasureRequest) -> Plan:
 
 
 def _calls_of(store: Store, workspace_id: uuid.UUID, erased: Erased) -> tuple[TracedCall, ...]:
-    found = {call.id: call for call in store.erasures.naming(workspace_id, erased)}
-    for appearance in store.erasures.appearances(workspace_id):
+    found = {call.id: call for call in store.traces.naming(workspace_id, erased)}
+    for appearance in store.traces.appearances(workspace_id):
         if erased.are_named(sorted(appearance.speakers)):
             found[appearance.call.id] = appearance.call
     return tuple(sorted(found.values(), key=lambda call: (call.occurred_at, call.source, call.external_id)))
@@ -120,7 +120,7 @@ def _mentions(
     if pattern is None:
         return ()
     gone = {call.id for call in calls}
-    return tuple(call for call in store.erasures.mentioning(workspace_id, pattern) if call.id not in gone)
+    return tuple(call for call in store.traces.mentioning(workspace_id, pattern) if call.id not in gone)
 
 
 def erase(store: Store, request: ErasureRequest, *, actor: str, now: Callable[[], datetime]) -> Receipt:

@@ -22,6 +22,7 @@ from headway_pipeline.store.schema import HEAD, ensure_schema
 from headway_pipeline.store.screening import Screen
 from headway_pipeline.store.sealing import CredentialSealer
 from headway_pipeline.store.tables import METADATA
+from headway_pipeline.store.tracing import Traces
 from headway_pipeline.store.transcripts import Transcripts
 from headway_pipeline.store.workspaces import Themes, Workspaces
 
@@ -59,6 +60,7 @@ class Store:
         self.filings = Filings(ledger)
         self.reading = Reading(database, self.messages, self.connectors)
         self.audit = Audit(database)
+        self.traces = Traces(database)
         self.erasures = Erasures(ledger)
 
     def describe(self) -> str:
