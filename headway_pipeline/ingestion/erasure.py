@@ -141,7 +141,7 @@ def erase(store: Store, request: ErasureRequest, *, actor: str, now: Callable[[]
     with store.leases.hold(request.workspace.id, owner, patience_s=PATIENCE_S) as lease:
         plan = plan_erasure(store, request)
         erased = Erased(store.erasures.pseudonyms(request.workspace.id), plan.identities)
-        erasure = store.erasures.begin(lease, request.scope, plan.subject, actor, plan.identities)
+        erasure = store.erasures.begin(lease, request.scope, plan.subject, _shown(erased, actor), plan.identities)
         for call in plan.calls:
             if request.scope == ErasureScope.TURNS:
                 store.erasures.strip_turns(lease, erasure, call.id, erased)

@@ -19,7 +19,7 @@ from headway_pipeline.model.errors import (
     StoreError,
 )
 
-__all__ = ["EVIDENCE_REFUSED", "Database", "database_url"]
+__all__ = ["BUSY_TIMEOUT_S", "EVIDENCE_REFUSED", "Database", "database_url"]
 
 BUSY_TIMEOUT_S = 30
 POOL_SIZE = 5

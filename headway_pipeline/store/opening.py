@@ -45,7 +45,6 @@ class Store:
         sleep: Callable[[float], None],
     ) -> None:
         self.database = database
-        self._sleep = sleep
         screen = Screen(database, sealing)
         ledger = Ledger(database, now, screen)
         self.workspaces = Workspaces(database, now)
@@ -79,7 +78,7 @@ class Store:
         Raises:
             StoreError: it could not.
         """
-        return compact(self.database, sorted(METADATA.tables), self._sleep)
+        return compact(self.database, sorted(METADATA.tables))
 
     def close(self) -> None:
         """Give every connection back."""
