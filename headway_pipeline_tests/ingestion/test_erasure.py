@@ -110,6 +110,7 @@ def test_of_an_erased_person_no_word_stays_in_any_table_or_in_the_receipt(
     assert found_in(kept(at.store)) == []
     assert found_in(json.dumps(receipt)) == []
     assert at.states == {"1": "deleted", "2": "deleted", "3": "analysed", "4": "deleted"}
+    assert stored_rows(at.store, "webhook_events") == []
 
 
 def test_what_others_said_elsewhere_stays(at: Bench, tmp_path: Path) -> None:
