@@ -160,7 +160,9 @@ class Erasures:
                 connection.execute(table.delete().where(table.c.message_id == message_id))
             self._ledger.update(connection, lease, message_id, **_without(message, erased))
             segments = removed.pop("transcripts", None)
-            removed.pop("messages")
+            # These stay: the call itself, hints by its id, and what was done about it, without the names.
+            for name in (messages.name, webhook_events.name, audit_log.name):
+                removed.pop(name, None)
             if segments:
                 gone = self._rewrite(connection, lease, message, segments[0]["segments"], erased)
                 removed["turns"] = gone
