@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "inbox": ("headway_pipeline.cli.inbox", "List what was extracted but fits no theme."),
     "missing": ("headway_pipeline.cli.missing", "List calls that sources no longer list, and confirm a loss."),
     "status": ("headway_pipeline.cli.status", "Show the ledger, the connectors' health and the lag."),
+    "erase": ("headway_pipeline.cli.erase", "Remove a person or a call for good, with a receipt."),
     "doctor": ("headway_pipeline.cli.doctor", "Check this installation and say what to mend."),
     "sandbox": ("headway_pipeline.cli.sandbox", "Serve a local Gong and Fathom with made-up or given calls."),
     "db": ("headway_pipeline.cli.db", "Bring the database's tables up to date."),

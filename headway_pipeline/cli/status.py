@@ -82,8 +82,15 @@ def command(
         workspace = store.workspaces.find(workspace_ref)
         status: dict[str, Any] = store.reading.status(workspace.id)
         balances = [] if shown is None else store.balances.by_day(workspace.id, shown)
+        held = store.leases.holder(workspace.id)
     if shown is not None:
         status["days"] = [_day_row(found) for found in balances]
+    status["writer"] = held and {
+        "run": held.owner,
+        "host": held.holder.host,
+        "pid": held.holder.pid,
+        "since": held.acquired_at,
+    }
     if output_format == "json":
         click.echo(json.dumps({"workspace": workspace.slug, **status}, ensure_ascii=False, default=str, indent=2))
         return
@@ -101,6 +108,8 @@ def command(
         show(status["days"], DAY_COLUMNS, output_format, empty="none of these days was listed yet")
     newest = status["lag"]["newest_call_at"]
     say(f"newest call: {newest:%Y-%m-%d %H:%M} UTC" if newest else "no call yet")
+    if held:
+        say(f"written now by run {held.owner}, {held.holder}, since {held.acquired_at:%H:%M:%S} UTC")
 
 
 def _shown_days(days: int | None, since: date | None) -> list[date] | None:

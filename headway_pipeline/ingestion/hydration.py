@@ -44,8 +44,8 @@ def fetch_transcripts(run: Run, part: Part, lease: Lease) -> StageReport:
     """Hydrate the messages of `part.days` that await a transcript, newest first, at most `run.limit`.
 
     Returns:
-        Counts of `transcribed`, `too_short`, `not_ready`, `gave_up`, `forbidden`, `quarantined` and `waiting` by day
-        and source, `requests` on the first of the days; the connectors that failed.
+        Counts of `transcribed`, `too_short`, `erased`, `not_ready`, `gave_up`, `forbidden`, `quarantined` and
+        `waiting` by day and source, `requests` on the first of the days; the connectors that failed.
     """
     report = StageReport()
     types = None if run.connector_type is None else (run.connector_type,)
@@ -144,8 +144,9 @@ class _Hydrating:
 
     def _record_transcript(self, message: DueMessage, transcript: Transcript, content_hash: str) -> None:
         state = self.run.store.transcripts.record(self.lease, message.id, transcript, content_hash=content_hash)
-        short = state == MessageState.TOO_SHORT
-        self._count(message, "too_short" if short else "transcribed")
+        # Deleted, where the words tell that the call is of somebody who was erased.
+        told = {MessageState.TOO_SHORT: "too_short", MessageState.DELETED: "erased"}
+        self._count(message, told.get(state, "transcribed"))
 
     def _record_absence(self, message: DueMessage) -> None:
         now = self.run.effects.now()

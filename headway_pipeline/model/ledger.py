@@ -78,6 +78,7 @@ class ReasonCode(StrEnum):
     TOO_SHORT = "too_short"
     OFF_TOPIC = "off_topic"
     MARKED_PRIVATE = "marked_private"
+    ERASED = "erased"
     REFUSED = "refused"
     GONE = "gone"
     ANALYSIS_FAILED = "analysis_failed"

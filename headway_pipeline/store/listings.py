@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -10,11 +10,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from headway_pipeline.model.calls import Call, Participant
+from headway_pipeline.model.erasure import ErasureScope
 from headway_pipeline.model.identity import derived_id
 from headway_pipeline.model.ledger import MessageState, Reason, ReasonCode
 from headway_pipeline.model.windows import day_start
 from headway_pipeline.store.leases import Lease
-from headway_pipeline.store.messages import Ledger
+from headway_pipeline.store.messages import ERASED_REASON, Ledger
+from headway_pipeline.store.screening import Forgotten, ForgottenPerson
 from headway_pipeline.store.statements import insert_into
 from headway_pipeline.store.tables import (
     listings,
@@ -43,6 +45,8 @@ class _Known:
     content_hash: str
     state: MessageState
     day: date
+    is_erased: bool = False
+    kept_without: frozenset[uuid.UUID] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,32 @@ class Recorded:
     message_id: uuid.UUID
     day: date
     change: Change
+    is_erased: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A page on its way into the ledger.
+
+    Attributes:
+        known: what the ledger holds of its calls, by source and external id.
+        new: rows to insert, by message.
+        kept_without: erased people whose turns the calls are kept without, by message.
+    """
+
+    connection: Connection
+    lease: Lease
+    known: dict[tuple[str, str], _Known]
+    forgotten: Forgotten
+    new: dict[uuid.UUID, dict[str, Any]] = field(default_factory=dict)
+    kept_without: dict[uuid.UUID, list[ForgottenPerson]] = field(default_factory=dict)
+
+    def met(self, call: Call, recorded: Recorded) -> None:
+        """The page may hold the call once more."""
+        state = MessageState.PRIVATE if call.is_private else MessageState.LISTED
+        self.known[call.source, call.external_id] = _Known(
+            recorded.message_id, call.content_hash, state, recorded.day, recorded.is_erased
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,24 +114,13 @@ class Listings:
     ) -> list[Recorded]:
         """One page, in one transaction. An unchanged call changes no row but its sighting."""
         with self._ledger.writing(lease) as connection:
-            known = self._known(connection, lease, calls)
-            new: dict[uuid.UUID, dict[str, Any]] = {}
-            recorded = []
-            for call in calls:
-                before = known.get((call.source, call.external_id))
-                if before is None or (before.id in new and call.is_private):
-                    result = _new(lease.workspace_id, call)
-                    new[result.message_id] = _new_row(lease.workspace_id, result.message_id, call)
-                elif before.id in new:
-                    # The same call may stand twice on a page that shifted while it was made; the first counts.
-                    result = Recorded(call.external_id, before.id, before.day, "unchanged")
-                else:
-                    result = self._record_known(connection, lease, call, before)
-                state = MessageState.PRIVATE if call.is_private else MessageState.LISTED
-                known[call.source, call.external_id] = _Known(result.message_id, call.content_hash, state, result.day)
-                recorded.append(result)
-            if new:
-                connection.execute(messages.insert(), [*new.values()])
+            forgotten = self._ledger.screen.forgotten(connection, lease.workspace_id)
+            page = _Page(connection, lease, self._known(connection, lease, calls), forgotten)
+            recorded = [self._record(page, call) for call in calls]
+            if page.new:
+                connection.execute(messages.insert(), [*page.new.values()])
+            for message_id, people in page.kept_without.items():
+                self._ledger.screen.attach(connection, lease.workspace_id, message_id, people)
             self._sight(connection, lease, connector_id, {row.message_id for row in recorded}, listed_at)
         return recorded
 
@@ -109,17 +128,57 @@ class Listings:
         # Not the whole rows: the raw JSON of a page is larger than all the rest of it.
         table = messages.c
         query = sa.select(
-            table.source, table.external_id, table.id, table.content_hash, table.state, table.occurred_at
+            table.source,
+            table.external_id,
+            table.id,
+            table.content_hash,
+            table.state,
+            table.occurred_at,
+            table.erased_at,
         ).where(
             table.workspace_id == lease.workspace_id,
             table.external_id.in_([call.external_id for call in calls]),
         )
+        rows = connection.execute(query).all()
+        kept_without = self._ledger.screen.kept_without(connection, [row.id for row in rows])
         return {
             (row.source, row.external_id): _Known(
-                row.id, row.content_hash, MessageState(row.state), row.occurred_at.date()
+                row.id,
+                row.content_hash,
+                MessageState(row.state),
+                row.occurred_at.date(),
+                is_erased=row.erased_at is not None,
+                kept_without=kept_without.get(row.id, frozenset()),
             )
-            for row in connection.execute(query)
+            for row in rows
         }
+
+    def _record(self, page: _Page, call: Call) -> Recorded:
+        """One call of a page; new ones are only noted, and inserted with the page."""
+        known = page.known.get((call.source, call.external_id))
+        if known is not None and known.is_erased:
+            return Recorded(call.external_id, known.id, known.day, "unchanged", is_erased=True)
+        people = page.forgotten.on(call, known.kept_without if known else ())
+        if any(person.scope == ErasureScope.CALLS for person in people):
+            result = self._record_erased(page, call, known)
+        else:
+            kept = page.forgotten.all_of(people).scrubbed_call(call) if people else call
+            result = self._record_kept(page, kept, known)
+            if people:
+                page.kept_without[result.message_id] = people
+        page.met(call, result)
+        return result
+
+    def _record_kept(self, page: _Page, call: Call, known: _Known | None) -> Recorded:
+        workspace_id = page.lease.workspace_id
+        if known is None or (known.id in page.new and call.is_private):
+            result = _new(workspace_id, call)
+            page.new[result.message_id] = _new_row(workspace_id, result.message_id, call)
+            return result
+        if known.id in page.new:
+            # The same call may stand twice on a page that shifted while it was made; the first counts.
+            return Recorded(call.external_id, known.id, known.day, "unchanged")
+        return self._record_known(page.connection, page.lease, call, known)
 
     def _record_known(self, connection: Connection, lease: Lease, call: Call, known: _Known) -> Recorded:
         if call.is_private:
@@ -158,6 +217,20 @@ class Listings:
                 .where(listings.c.day == day, was_met)
                 .values(moved_count=listings.c.moved_count + step)
             )
+
+    def _record_erased(self, page: _Page, call: Call, known: _Known | None) -> Recorded:
+        """A call of somebody who was erased, and that the source lists late or with people it did not name before."""
+        if known is not None and known.id not in page.new:
+            self._ledger.erase(page.connection, page.lease, known.id)
+            return Recorded(call.external_id, known.id, known.day, "changed", is_erased=True)
+        nothing = Call(call.source, call.external_id, day_start(call.occurred_at.date()))
+        result = replace(_new(page.lease.workspace_id, nothing), is_erased=True)
+        page.new[result.message_id] = _new_row(page.lease.workspace_id, result.message_id, nothing) | {
+            "state": MessageState.DELETED.value,
+            "reason": str(ERASED_REASON),
+            "erased_at": self._ledger.now(),
+        }
+        return result
 
     def _sight(
         self,
@@ -209,8 +282,10 @@ class Listings:
         """
         key = derived_id("message", str(lease.workspace_id), source, external_id)
         with self._ledger.writing(lease) as connection:
+            if self._ledger.screen.forgotten(connection, lease.workspace_id).are_named(raw):
+                raw = {}
             before = connection.execute(
-                sa.select(messages.c.state, messages.c.occurred_at).where(messages.c.id == key)
+                sa.select(messages.c.state, messages.c.occurred_at, messages.c.erased_at).where(messages.c.id == key)
             ).first()
             quarantined = {
                 "state": MessageState.QUARANTINED.value,
@@ -223,7 +298,7 @@ class Listings:
                 named = {"source": source, "external_id": external_id, "occurred_at": day_start(day)}
                 row = {"id": key, "workspace_id": lease.workspace_id, "raw": dict(raw), **named, **quarantined}
                 connection.execute(messages.insert().values(**row))
-            elif before.state == MessageState.DELETED.value:
+            elif before.state == MessageState.DELETED.value and before.erased_at is None:
                 self._ledger.move(connection, lease, key, MessageState.LISTED)
                 self._ledger.update(connection, lease, key, raw=dict(raw), **quarantined)
             self._sight(connection, lease, connector_id, [key], listed_at)
@@ -293,9 +368,10 @@ def _new_row(workspace_id: uuid.UUID, key: uuid.UUID, call: Call) -> dict[str, A
     """A row of `messages`; every one names the same columns, so that a page is inserted at once."""
     row = {"id": key, "workspace_id": workspace_id, "source": call.source, "external_id": call.external_id}
     if not call.is_private:
-        return row | _content(call) | {"state": MessageState.LISTED.value, "reason": None}
+        return row | _content(call) | {"state": MessageState.LISTED.value, "reason": None, "erased_at": None}
     nothing = Call(call.source, call.external_id, day_start(call.occurred_at.date()))
-    return row | _content(nothing) | {"state": MessageState.PRIVATE.value, "reason": str(PRIVATE_REASON)}
+    held = {"state": MessageState.PRIVATE.value, "reason": str(PRIVATE_REASON), "erased_at": None}
+    return row | _content(nothing) | held
 
 
 def _content(call: Call) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from headway_pipeline.model.errors import StoreError
 from headway_pipeline.model.ledger import MessageState, Reason, ReasonCode, may_follow
 from headway_pipeline.store.engine import Database
 from headway_pipeline.store.leases import Lease, verify
+from headway_pipeline.store.screening import Screen
 from headway_pipeline.store.statements import IN_PIECES, on_days
 from headway_pipeline.store.tables import (
     decisions,
@@ -27,7 +28,7 @@ from headway_pipeline.store.tables import (
     transcripts,
 )
 
-__all__ = ["Ledger", "Messages", "Waiting", "forget_reading", "is_due", "purge"]
+__all__ = ["ERASED_REASON", "Ledger", "Messages", "Waiting", "forget_reading", "is_due", "purge"]
 
 #: Messages on their way: they may wait for something.
 WAITING_STATES = (
@@ -37,15 +38,17 @@ WAITING_STATES = (
 )
 #: How many ids one statement names.
 IDS_AT_ONCE = 500
+ERASED_REASON = Reason(ReasonCode.ERASED, "erased on request; only the id and the day are kept")
 PURGED_STATES = (MessageState.PRIVATE, MessageState.FORBIDDEN, MessageState.DELETED)
 
 
 class Ledger:
-    """What every writer of the ledger works with: the database, the clock, and writes under a lease."""
+    """What every writer of the ledger works with: database, clock, writes under a lease, and who was erased."""
 
-    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, now: Callable[[], datetime], screen: Screen) -> None:
         self.database = database
         self.now = now
+        self.screen = screen
 
     @contextmanager
     def writing(self, lease: Lease) -> Iterator[Connection]:
@@ -102,6 +105,10 @@ class Ledger:
             connection, lease, message_id, state=state.value, reason=str(reason) if reason else None, **fresh | values
         )
 
+    def erase(self, connection: Connection, lease: Lease, message_id: uuid.UUID) -> None:
+        """Make one message a tombstone that no listing brings back."""
+        self.move(connection, lease, message_id, MessageState.DELETED, ERASED_REASON, erased_at=self.now())
+
 
 def forget_reading(connection: Connection, workspace_id: uuid.UUID, message_id: uuid.UUID) -> None:
     """Remove everything that was derived from a message's transcript."""
@@ -129,7 +136,7 @@ def purge(connection: Connection, workspace_id: uuid.UUID, message_id: uuid.UUID
         )
     )
     forget_reading(connection, workspace_id, message_id)
-    for table in (transcripts, model_answers):
+    for table in (transcripts, model_answers, decisions):
         connection.execute(
             table.delete().where(table.c.workspace_id == workspace_id, table.c.message_id == message_id)
         )

@@ -22,6 +22,7 @@ __all__ = ["CredentialSealer", "keys_of", "load_or_make_key_file"]
 
 ENVELOPE_VERSION = 1
 REMEDY = "give HEADWAY_SECRET_KEY every key that was in use (newest first), or add the connector again"
+KEY_REMEDY = "give HEADWAY_SECRET_KEY every key that was in use (newest first)"
 KEY_HELP = 'make one with `python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"`'
 
 
@@ -81,6 +82,27 @@ class CredentialSealer:
                 "the stored credentials belong to another connector", "add the connector again with its own"
             )
         return Credentials(bound["values"])
+
+    def seal_key(self, key: bytes, purpose: str) -> dict[str, Any]:
+        """What the table `settings` holds of a key of this project's own."""
+        sealed = self._fernet.encrypt(json.dumps({"purpose": purpose, "key": key.hex()}).encode("ascii"))
+        return {"v": ENVELOPE_VERSION, "sealed": sealed.decode("ascii")}
+
+    def open_key(self, envelope: Mapping[str, Any], purpose: str) -> bytes:
+        """The key sealed for exactly this purpose.
+
+        Raises:
+            CredentialsSealedError: it does not open with the keys at hand, or was sealed for something else.
+        """
+        from cryptography.fernet import InvalidToken
+
+        try:
+            bound = json.loads(self._fernet.decrypt(str(envelope.get("sealed", "")).encode("ascii", "replace")))
+        except InvalidToken as error:
+            raise CredentialsSealedError(f"the {purpose} does not open with the keys at hand", KEY_REMEDY) from error
+        if bound.get("purpose") != purpose:
+            raise CredentialsSealedError(f"what is stored as {purpose} was sealed for something else", KEY_REMEDY)
+        return bytes.fromhex(bound["key"])
 
 
 def keys_of(named: str) -> list[str]:

@@ -126,7 +126,7 @@ class Transcripts:
             content_hash: the message's when the transcript was asked for.
 
         Returns:
-            The state the message is in now.
+            The state the message is in now: deleted, where somebody who was erased speaks on the call.
         """
         text_hash = transcript.text_hash
         query = (
@@ -135,6 +135,12 @@ class Transcripts:
             .where(messages.c.workspace_id == lease.workspace_id, messages.c.id == message_id)
         )
         with self._ledger.writing(lease) as connection:
+            screened = self._ledger.screen.transcript(connection, lease.workspace_id, message_id, transcript)
+            if screened is None:
+                self._ledger.erase(connection, lease, message_id)
+                return MessageState.DELETED
+            if screened is not transcript:
+                transcript, text_hash = screened, screened.text_hash
             row = connection.execute(query).one()
             before = MessageState(row.state)
             if row.text_hash == text_hash and before in HYDRATED:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -152,6 +153,10 @@ def test_a_second_process_writing_is_one_line_and_nothing_is_lost(
 ) -> None:
     with installation.store.leases.hold(installation.workspace.id, "another run"):
         said = headway(*INGEST)
+        status = headway("status", "--workspace-id", "acme")
+        writer = json.loads(headway("status", "--workspace-id", "acme", "--format", "json").out)["writer"]
+    assert "written now by run another run, process" in status.err
+    assert (writer["run"], writer["pid"]) == ("another run", os.getpid())
     assert said.code == 1
     assert [line for line in said.err.splitlines() if line.startswith("error: another process writes this workspace")]
     assert headway(*INGEST).code == 0

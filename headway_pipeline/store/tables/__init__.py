@@ -12,6 +12,7 @@ from headway_pipeline.store.tables.analysis import (
     themes,
 )
 from headway_pipeline.store.tables.columns import METADATA
+from headway_pipeline.store.tables.erasure import erased_calls, erased_people, erasures
 from headway_pipeline.store.tables.messages import listings, messages, missing_calls, sightings, transcripts
 from headway_pipeline.store.tables.models import model_answers, model_batches
 from headway_pipeline.store.tables.operations import (
@@ -30,6 +31,9 @@ __all__ = [
     "api_tokens",
     "audit_log",
     "decisions",
+    "erased_calls",
+    "erased_people",
+    "erasures",
     "evidence",
     "extracted_features",
     "features",

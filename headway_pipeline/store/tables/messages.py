@@ -62,6 +62,8 @@ messages = sa.Table(
     # Of the call as a whole.
     sa.Column("sentiment", sa.String(12)),
     sa.Column("sentiment_score", sa.Float),
+    # When a person had the call erased: whatever the source lists later, it stays a tombstone.
+    sa.Column("erased_at", UtcDateTime()),
     sa.UniqueConstraint("workspace_id", "id"),
     sa.UniqueConstraint("workspace_id", "source", "external_id"),
     one_of("state", MessageState),
@@ -69,6 +71,7 @@ messages = sa.Table(
     one_of("sentiment", Sentiment),
     sa.CheckConstraint("sentiment_score BETWEEN -1 AND 1", name="sentiment_score"),
     sa.CheckConstraint("attempts >= 0", name="attempts"),
+    sa.CheckConstraint("erased_at IS NULL OR state = 'deleted'", name="erased"),
     sa.Index(None, "workspace_id", "occurred_at"),
     sa.Index(None, "workspace_id", "state"),
 )

@@ -25,6 +25,11 @@ locks = sa.Table(
     sa.Column("token", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("acquired_at", UtcDateTime()),
     sa.Column("expires_at", UtcDateTime()),
+    # Which process holds it; see store/holders.py.
+    sa.Column("host", sa.Text),
+    sa.Column("machine", sa.Text),
+    sa.Column("pid", sa.BigInteger),
+    sa.Column("process_started", sa.BigInteger),
 )
 
 # Hints that something happened at a source; polling stays the truth.
