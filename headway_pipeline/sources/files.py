@@ -23,7 +23,13 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 from headway_pipeline.model.calls import Call, Participant, Side, Transcript
-from headway_pipeline.model.errors import Failing, InputError, SourceContractError, TransientSourceError
+from headway_pipeline.model.errors import (
+    ConfigurationError,
+    Failing,
+    InputError,
+    SourceContractError,
+    TransientSourceError,
+)
 from headway_pipeline.model.identity import content_hash
 from headway_pipeline.model.ledger import Presence
 from headway_pipeline.model.windows import TimeWindow, day_start
@@ -132,6 +138,8 @@ class FilesSource(Source):
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
+        if not connection.settings.get("path"):
+            raise ConfigurationError("the connector names no path", "add it again with --setting path=...")
         self.root = Path(connection.settings["path"][0])
         self._vendor_names = {folded(name) for name in connection.settings.get("vendor_name", ())}
         # Within one walk the folder is looked through once; any other object would find the same.
@@ -230,10 +238,16 @@ class FilesSource(Source):
 
     def _found(self, shelf: Shelf) -> Iterator[_Item]:
         """Every call in the folder, without its words."""
-        entries = {entry.path: entry for entry in shelf.entries()}
-        for path, entry in entries.items():
+        found = [*shelf.entries()]
+        entries: dict[str, Entry] = {}
+        for entry in found:
+            entries.setdefault(entry.path, entry)
+        for entry in found:
+            path = entry.path
             written = named_time(path)
-            item = _Item(path, entry, written or entry.modified_at, written is not None, problem=entry.problem)
+            # A second file of one name, as archives may hold, has no id of its own.
+            own = path if entries[path] is entry else None
+            item = _Item(own, entry, written or entry.modified_at, written is not None, problem=entry.problem)
             kind = _kind(path)
             if entry.is_folder or (entry.problem and _is_transcript(path)):
                 yield item
@@ -256,10 +270,8 @@ class FilesSource(Source):
     def _call(self, item: _Item, told: "_Told | SourceContractError", unknown: Counter[str]) -> Call | BadRecord:
         """A call in the normal form, or what is wrong with its file; unknown fields are added to `unknown`."""
         where = {"file": item.entry.path, **({"line": item.line} if item.line else {})}
-        if isinstance(told, SourceContractError):
-            return BadRecord(item.id, told.message, where)
-        if item.id is None:
-            return BadRecord(None, "it has no id of its own", where)
+        if isinstance(told, SourceContractError) or item.id is None:
+            return BadRecord(item.id, "it has no id of its own" if isinstance(told, _Told) else told.message, where)
         if _is_private(told.record):
             return Call(self.name, item.id, day_start(item.starts_at.date()), is_private=True)
         unknown += count_unknown_fields(told.record, KNOWN_FIELDS)

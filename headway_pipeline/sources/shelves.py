@@ -209,6 +209,9 @@ class _Zip(Shelf):
     def __init__(self, source: str, root: Path) -> None:
         super().__init__(source, root)
         self._archive = zipfile.ZipFile(root)
+        self._members: dict[str, zipfile.ZipInfo] = {}
+        for info in self._archive.infolist():
+            self._members.setdefault(info.filename, info)
 
     def close(self) -> None:
         self._archive.close()
@@ -225,9 +228,8 @@ class _Zip(Shelf):
             seen.add(info.filename)
 
     def read(self, path: str) -> bytes | None:
-        try:
-            info = self._archive.getinfo(path)
-        except KeyError:
+        info = self._members.get(path)
+        if info is None:
             return None
         with self._reading(path), self._archive.open(info) as file:
             # The reader stops at the declared size, which was checked, whatever follows.

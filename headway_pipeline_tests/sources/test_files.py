@@ -2,6 +2,7 @@
 
 import json
 import os
+import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from headway_pipeline.model.calls import Call, Side, Transcript
-from headway_pipeline.model.errors import InputError, SourceContractError, TransientSourceError
+from headway_pipeline.model.errors import ConfigurationError, InputError, SourceContractError, TransientSourceError
 from headway_pipeline.model.ledger import Presence
 from headway_pipeline.model.windows import TimeWindow
 from headway_pipeline.model.workspaces import Credentials
@@ -356,3 +357,22 @@ def test_an_empty_folder_is_taken_for_an_unmounted_one_and_no_file_for_gone(tmp_
     ref = CallRef("a.vtt", EVER.start, None, {})
     with pytest.raises(TransientSourceError, match="holds no calls any more"):
         files_at(tmp_path).look_up(ref)
+
+
+def test_of_two_files_of_one_name_in_an_archive_the_first_is_read(tmp_path: Path) -> None:
+    root = tmp_path / "exports.zip"
+    with zipfile.ZipFile(root, "w") as archive:
+        archive.writestr("a.vtt", VTT)
+        with pytest.warns(UserWarning, match="Duplicate"):
+            archive.writestr("a.vtt", VTT.replace("stops", "starts"))
+    source = files_at(root)
+    page = source.list(EVER, None)
+    (call,) = page.calls
+    assert (call.external_id, words_of(source, call).segments[0].text) == ("a.vtt", "The export stops.")
+    (bad,) = page.bad_records
+    assert (bad.external_id, bad.problem) == (None, "the archive holds an earlier file of this name")
+
+
+def test_a_connector_that_lost_its_settings_says_so() -> None:
+    with pytest.raises(ConfigurationError, match="names no path"):
+        FilesSource(Connection("", Credentials({})))
