@@ -1,7 +1,7 @@
 """Whatever sources do, in whatever order: no call is lost or doubled, and nothing is left of what must not be there.
 
-A state machine changes what two overlapping keys of a scripted source see, lets time pass, lets requests fail and runs
-be killed between two commits, and runs the whole chain. After every run the ledger is held against the truth.
+A state machine changes what two overlapping keys of a scripted source see, lets time pass, lets requests fail and
+runs be killed between two commits, and runs the whole chain. Now and then the ledger is held against the truth.
 """
 
 import itertools
