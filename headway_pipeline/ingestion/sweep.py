@@ -7,7 +7,7 @@ deleted: everything derived is purged, its id and day stay.
 
 A key that lost sight of its calls looks the same. Where a connector misses too many of the calls it knew, or lists
 none of them, nothing is deleted until it sees more again, or until a person confirms the loss.
-See docs/decisions/0008-deletions-need-a-second-look.md.
+See docs/decisions/0009-deletions-need-a-second-look.md.
 """
 
 from collections.abc import Mapping, Sequence
