@@ -335,11 +335,11 @@ def contents(at: Desk, workspace: Workspace) -> list[object]:
 
 
 def test_g6_a_transcript_that_is_there_before_its_calls_details_is_read_when_they_come(desk: OpenDesk) -> None:
-    early = Course(visible_at=NOW + timedelta(hours=3), transcript_at=NOW - timedelta(minutes=30))
+    early = Course(visible_at=NOW + timedelta(hours=20), transcript_at=NOW - timedelta(minutes=30))
     at = desk(spoken("early", course=early), *gong_calls(1), sources=GONG)
     at.ingest()
     assert at.states == {"call-0": "analysed"}
-    at.pass_by(hours=4)
+    at.pass_by(hours=21)
     at.ingest()
     assert at.states == {"call-0": "analysed", "early": "analysed"}
 
