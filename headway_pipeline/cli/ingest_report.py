@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from headway_pipeline.cli.output import plain, say
-from headway_pipeline.model.ledger import MessageState
+from headway_pipeline.model.ledger import MessageState, ReasonCode
 from headway_pipeline.model.windows import days_between
 from headway_pipeline.model.workspaces import ConnectorHealth, Workspace
 from headway_pipeline.orchestration.launch import IngestOutcome, IngestRequest
@@ -31,6 +31,13 @@ SEVERITY = (
 )
 #: From the run's metadata; the other numbers are the ledger's after the run.
 RUN_COUNTS = ("listed", "new", "changed", "unchanged", "requests")
+#: What ended as it should needs no note.
+NOTED_REASONS = set(ReasonCode) - {
+    ReasonCode.TOO_SHORT,
+    ReasonCode.OFF_TOPIC,
+    ReasonCode.MARKED_PRIVATE,
+    ReasonCode.GONE,
+}
 LEDGER_COUNTS = tuple(state for state in MessageState if state != MessageState.LISTED)
 
 
@@ -75,15 +82,15 @@ def build_report(
     }
     waiting = {
         f"{waiting.source}: {waiting.reason}"
-        for waiting in store.messages.waiting(workspace.id, days)
-        if waiting.state not in (MessageState.TOO_SHORT, MessageState.NOT_RELEVANT, MessageState.PRIVATE)
+        for waiting in store.messages.waiting(workspace.id, days, codes=NOTED_REASONS)
     }
     connectors = store.connectors.list(workspace.id, connector_type=request.connector_type)
-    warnings = tuple(
-        f"warning: {connector.name}: {connector.health_words}: {connector.advice}"
+    advice = [
+        f"{connector.name}: {connector.health_words}: {connector.advice}"
         for connector in connectors
         if connector.advice is not None
-    )
+    ]
+    warnings = [f"warning: {words}" for words in (*advice, *outcome.warnings.values())]
     notes = (*warnings, *(sorted(waiting) if outcome.has_succeeded else ()))
     failures = outcome.failures + tuple(f"check {name}: {words}" for name, words in outcome.failed_checks.items())
     return IngestReport(answer, failures, notes, _exit_code(answer, outcome))

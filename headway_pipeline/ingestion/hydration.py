@@ -23,7 +23,7 @@ __all__ = ["ask_again_after", "fetch_transcripts"]
 
 #: A transcript that has not come this long after the call is given up, visibly; sources take hours, seldom days.
 GIVE_UP_AFTER = timedelta(days=7)
-#: After each time it was not there; from then on daily. Three days take seven requests, shared with other calls.
+#: After each time it was not there; from then on daily. Three days take eight requests, shared with other calls.
 ASK_AGAIN_AFTER = (
     timedelta(minutes=15),
     timedelta(hours=1),

@@ -8,7 +8,7 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,8 @@ class IngestOutcome:
         counts: by source and what, summed over the days and assets.
         usage: what the analyst's answers cost.
         failures: what went wrong, in words for people; empty where the run succeeded.
-        failed_checks: checks that did not pass and are no mere warnings, with their words.
+        failed_checks: checks that did not pass, with their words.
+        warnings: the same of checks that only warn.
         is_incomplete_only: nothing broke; the run is red because some days could not be completed.
         is_interrupted: somebody stopped it.
     """
@@ -68,6 +69,7 @@ class IngestOutcome:
     usage: Usage
     failures: tuple[str, ...]
     failed_checks: Mapping[str, str]
+    warnings: Mapping[str, str] = field(default_factory=dict)
     is_incomplete_only: bool = False
     is_interrupted: bool = False
 
@@ -190,11 +192,10 @@ def _outcome(result: dg.ExecuteInProcessResult) -> IngestOutcome:
             for what, number in numbers.items():
                 kept = counts.setdefault(source, {})
                 kept[what] = kept.get(what, 0) + number
-    checks = {
-        evaluation.check_name: evaluation.description or ""
-        for evaluation in result.get_asset_check_evaluations()
-        if not evaluation.passed and evaluation.severity == dg.AssetCheckSeverity.ERROR
-    }
+    checks: dict[dg.AssetCheckSeverity, dict[str, str]] = {severity: {} for severity in dg.AssetCheckSeverity}
+    for evaluation in result.get_asset_check_evaluations():
+        if not evaluation.passed:
+            checks[evaluation.severity][evaluation.check_name] = evaluation.description or ""
     failed_steps = {event.step_key for event in result.all_events if event.is_step_failure}
     errors = {
         event.step_failure_data.error.cls_name
@@ -207,7 +208,8 @@ def _outcome(result: dg.ExecuteInProcessResult) -> IngestOutcome:
         counts,
         usage,
         _failures(result),
-        checks,
+        checks[dg.AssetCheckSeverity.ERROR],
+        checks[dg.AssetCheckSeverity.WARN],
         is_incomplete_only=failed_steps <= {"theme_matched_features"},
         is_interrupted="DagsterExecutionInterruptedError" in errors,
     )

@@ -11,11 +11,14 @@ from datetime import date, datetime, timedelta
 
 import dagster as dg
 
+from headway_pipeline.ingestion.lookback import WEEKLY_DAYS_BACK, nightly_days_back
+from headway_pipeline.ingestion.run import SourceTuning
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.orchestration.jobs import INGEST_JOB
 from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, range_tags
 from headway_pipeline.orchestration.resources import LedgerResource
 from headway_pipeline.settings import current_settings
+from headway_pipeline.sources.discovery import discover
 
 __all__ = ["PLANS", "RangeRequest", "SchedulePlan", "build_schedules", "decide_ranges"]
 
@@ -42,14 +45,14 @@ PLANS = (
     SchedulePlan(
         "nightly",
         "23 2 * * *",
-        7,
-        "Lists the last 7 days again: calls that appeared late, changed calls, and transcripts that took days.",
+        nightly_days_back(map(SourceTuning.of, discover().values())),
+        "Lists the sources' lookback again: calls that appeared late, changed calls, and transcripts that took days.",
     ),
     SchedulePlan(
         "weekly",
         "41 3 * * 0",
-        30,
-        "Lists the last 30 days again: calls that were deleted, made private or unshared at their source.",
+        WEEKLY_DAYS_BACK,
+        f"Lists the last {WEEKLY_DAYS_BACK} days again: calls that were deleted, made private or unshared.",
     ),
 )
 

@@ -1,7 +1,7 @@
 """What sources listed: pages into messages and sightings, and which days were listed to the end."""
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Literal
@@ -121,7 +121,7 @@ class Listings:
                 connection.execute(messages.insert(), [*page.new.values()])
             for message_id, people in page.kept_without.items():
                 self._ledger.screen.attach(connection, lease.workspace_id, message_id, people)
-            self._sight(connection, lease, connector_id, {row.message_id for row in recorded}, listed_at)
+            self._sight(connection, lease, connector_id, {row.message_id: row.day for row in recorded}, listed_at)
         return recorded
 
     def _known(self, connection: Connection, lease: Lease, calls: Sequence[Call]) -> dict[tuple[str, str], _Known]:
@@ -237,9 +237,12 @@ class Listings:
         connection: Connection,
         lease: Lease,
         connector_id: uuid.UUID,
-        message_ids: Iterable[uuid.UUID],
+        days: Mapping[uuid.UUID, date],
         listed_at: datetime,
     ) -> None:
+        """The connector listed these messages now; each with the day it stands under."""
+        if not days:
+            return
         rows = [
             {
                 "workspace_id": lease.workspace_id,
@@ -248,21 +251,27 @@ class Listings:
                 "first_listed_at": listed_at,
                 "last_listed_at": listed_at,
             }
-            for message_id in sorted(message_ids)
+            for message_id in sorted(days)
         ]
-        if rows:
-            statement = insert_into(self._ledger.database, sightings)
+        returned = _returned(connection, connector_id, days)
+        if returned:
             connection.execute(
-                statement.on_conflict_do_update(
-                    index_elements=["message_id", "connector_id"],
-                    set_={"last_listed_at": statement.excluded.last_listed_at},
-                ),
-                rows,
+                sightings.update()
+                .where(sightings.c.connector_id == connector_id, sightings.c.message_id.in_(returned))
+                .values(first_listed_at=listed_at)
             )
-            found_again = missing_calls.c.message_id.in_([row["message_id"] for row in rows])
-            connection.execute(
-                missing_calls.delete().where(missing_calls.c.workspace_id == lease.workspace_id, found_again)
-            )
+        statement = insert_into(self._ledger.database, sightings)
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["message_id", "connector_id"],
+                set_={"last_listed_at": statement.excluded.last_listed_at},
+            ),
+            rows,
+        )
+        found_again = missing_calls.c.message_id.in_([row["message_id"] for row in rows])
+        connection.execute(
+            missing_calls.delete().where(missing_calls.c.workspace_id == lease.workspace_id, found_again)
+        )
 
     def record_bad_record(
         self,
@@ -301,8 +310,9 @@ class Listings:
             elif before.state == MessageState.DELETED.value and before.erased_at is None:
                 self._ledger.move(connection, lease, key, MessageState.LISTED)
                 self._ledger.update(connection, lease, key, raw=dict(raw), **quarantined)
-            self._sight(connection, lease, connector_id, [key], listed_at)
-        return day if before is None else before.occurred_at.date()
+            stands_under = day if before is None else before.occurred_at.date()
+            self._sight(connection, lease, connector_id, {key: stands_under}, listed_at)
+        return stands_under
 
     def record(
         self,
@@ -357,6 +367,26 @@ class Listings:
         query = sa.select(sa.exists().where(sightings.c.connector_id == connector_id))
         with self._ledger.database.reading() as connection:
             return bool(connection.execute(query).scalar())
+
+
+def _returned(connection: Connection, connector_id: uuid.UUID, days: Mapping[uuid.UUID, date]) -> list[uuid.UUID]:
+    """Those of the messages that the connector's last complete listing of their day did not bring any more."""
+    listed = sa.select(listings.c.day, listings.c.started_at).where(
+        listings.c.connector_id == connector_id,
+        listings.c.day.in_(set(days.values())),
+        listings.c.completed_at.is_not(None),
+    )
+    started_at = {row.day: row.started_at for row in connection.execute(listed)}
+    if not started_at:
+        return []
+    seen = sa.select(sightings.c.message_id, sightings.c.last_listed_at).where(
+        sightings.c.connector_id == connector_id, sightings.c.message_id.in_(list(days))
+    )
+    return [
+        row.message_id
+        for row in connection.execute(seen)
+        if days[row.message_id] in started_at and row.last_listed_at < started_at[days[row.message_id]]
+    ]
 
 
 def _new(workspace_id: uuid.UUID, call: Call) -> Recorded:

@@ -233,7 +233,6 @@ def _unlisted(
             messages.c.workspace_id == lease.workspace_id,
             messages.c.source == source,
             on_days(list(days)),
-            messages.c.occurred_at < until,
             messages.c.state != MessageState.DELETED.value,
             sa.not_(messages.c.external_id.startswith(UNIDENTIFIED, autoescape=True)),
             sightings.c.connector_id.in_(list(connector_ids)),

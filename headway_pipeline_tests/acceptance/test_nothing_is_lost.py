@@ -2,12 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy.engine import Connection
 
 from headway_pipeline.ingestion.completeness import listing_troubles
 from headway_pipeline.ingestion.listing import MAX_RESTARTS, list_calls
@@ -30,6 +28,7 @@ from headway_pipeline_tests.acceptance.desk import (
     id_of,
     spoken,
 )
+from headway_pipeline_tests.ingestion.fakes import KilledError, killed_after
 from headway_pipeline_tests.sandbox_fixtures import NOW, Instead
 
 OpenDesk = Callable[..., Desk]
@@ -290,31 +289,6 @@ def test_12_ids_that_differ_in_the_last_digit_are_both_kept(desk: OpenDesk) -> N
     assert sorted(str(row["external_id"]) for row in at.messages) == sorted(map(id_of, pair))
 
 
-class _KilledError(BaseException):
-    """The process is gone; no handler of ours may see it coming."""
-
-
-@contextmanager
-def killed_after(store: Store, commits: int) -> Iterator[list[int]]:
-    """Let `commits` transactions commit and the process end right after the last of them; yields their count."""
-    original = store.database.writing
-    done = [0]
-
-    @contextmanager
-    def writing() -> Iterator[Connection]:
-        with original() as connection:
-            yield connection
-        done[0] += 1
-        if done[0] == commits:
-            raise _KilledError
-
-    store.database.writing = writing  # type: ignore[method-assign]
-    try:
-        yield done
-    finally:
-        store.database.writing = original  # type: ignore[method-assign]
-
-
 def test_13_a_run_that_is_killed_between_any_two_commits_is_made_whole_by_the_next_one(desk: OpenDesk) -> None:
     at = desk(*gong_calls(2), spoken("m-1", source="fathom"))
     with killed_after(at.store, -1) as commits:
@@ -323,7 +297,7 @@ def test_13_a_run_that_is_killed_between_any_two_commits_is_made_whole_by_the_ne
     for commit in range(1, commits[0]):
         other = another_workspace(at, f"Copy {commit}")
         one = replace(at, workspace=other)
-        with killed_after(at.store, commit), pytest.raises(_KilledError):
+        with killed_after(at.store, commit), pytest.raises(KilledError):
             one.ingest()
         one.ingest()
         assert contents(one, other) == whole, f"killed after commit {commit} of {commits[0]}"
@@ -361,11 +335,11 @@ def contents(at: Desk, workspace: Workspace) -> list[object]:
 
 
 def test_g6_a_transcript_that_is_there_before_its_calls_details_is_read_when_they_come(desk: OpenDesk) -> None:
-    early = Course(visible_at=NOW + timedelta(hours=3), transcript_at=NOW - timedelta(minutes=30))
+    early = Course(visible_at=NOW + timedelta(hours=20), transcript_at=NOW - timedelta(minutes=30))
     at = desk(spoken("early", course=early), *gong_calls(1), sources=GONG)
     at.ingest()
     assert at.states == {"call-0": "analysed"}
-    at.pass_by(hours=4)
+    at.pass_by(hours=21)
     at.ingest()
     assert at.states == {"call-0": "analysed", "early": "analysed"}
 

@@ -1,9 +1,12 @@
 """A scripted source and a scripted analyst, a clock that only moves when told, and a run over them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import ClassVar
+
+from sqlalchemy.engine import Connection
 
 from headway_pipeline.analysis.contract import Candidate, Matches, Quote, Reading, Relevance
 from headway_pipeline.ingestion.run import Effects, Part, Run, SourceTuning
@@ -254,3 +257,28 @@ def bench(store: Store, *calls: Call) -> Bench:
 
 def day_of(external_call: Call) -> date:
     return external_call.occurred_at.date()
+
+
+class KilledError(BaseException):
+    """The process is gone; no handler of ours may see it coming."""
+
+
+@contextmanager
+def killed_after(store: Store, commits: int) -> Iterator[list[int]]:
+    """Let `commits` transactions commit and the process end right after the last; yields how many did."""
+    original = store.database.writing
+    done = [0]
+
+    @contextmanager
+    def writing() -> Iterator[Connection]:
+        with original() as connection:
+            yield connection
+        done[0] += 1
+        if done[0] == commits:
+            raise KilledError
+
+    store.database.writing = writing  # type: ignore[method-assign]
+    try:
+        yield done
+    finally:
+        store.database.writing = original  # type: ignore[method-assign]

@@ -82,6 +82,7 @@ sightings = sa.Table(
     workspace_id(),
     sa.Column("message_id", DashedUuid(), primary_key=True),
     sa.Column("connector_id", DashedUuid(), primary_key=True),
+    # Since when no complete listing of its day missed it.
     sa.Column("first_listed_at", UtcDateTime(), nullable=False),
     sa.Column("last_listed_at", UtcDateTime(), nullable=False),
     of_message(),
