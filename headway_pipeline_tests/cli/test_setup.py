@@ -8,6 +8,7 @@ import pytest
 
 from headway_pipeline.settings import current_settings
 from headway_pipeline.store.configured import open_configured_store
+from headway_pipeline.store.schema import HEAD
 from headway_pipeline_tests.cli.conftest import Headway
 
 SECRET = "hunter2-hunter2"
@@ -178,8 +179,8 @@ def test_postgresql_without_a_key_says_how_to_make_one(
 
 def test_upgrading_says_where_the_tables_are(headway: Headway, empty_home: Path) -> None:
     said = headway("db", "upgrade")
-    assert (said.code, said.err.splitlines()[-1]) == (0, "the tables are at revision 0001 (were at none)")
-    assert headway("db", "upgrade").err.strip() == "the tables are at revision 0001"
+    assert (said.code, said.err.splitlines()[-1]) == (0, f"the tables are at revision {HEAD} (were at none)")
+    assert headway("db", "upgrade").err.strip() == f"the tables are at revision {HEAD}"
 
 
 def test_the_doctor_finds_a_fresh_installation_fit(headway: Headway, empty_home: Path) -> None:
