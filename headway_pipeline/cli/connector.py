@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,22 +31,22 @@ def command() -> None:
 
 @command.command()
 @workspace_option
-@click.option("--type", "connector_type", required=True, metavar="SOURCE", help="Name of the source: gong or fathom.")
+@click.option("--type", "connector_type", required=True, metavar="SOURCE", help="Name of the source, e.g. gong.")
 @click.option("--name", help="Name of the connector; the source's name when left out.")
 @click.option("--base-url", help="API address, where it is not the source's default (Gong shows yours under API).")
 @click.option(
     "--credentials",
     "credentials_from",
-    required=True,
     type=click.Choice(["-", "env"]),
-    help="`-`: a JSON object on standard input. `env`: read from the environment at each run.",
+    help="`-`: a JSON object on standard input. `env`: read from the environment at each run. "
+    "For sources that need any.",
 )
 @click.option(
     "--setting",
-    "given_settings",
+    "settings_given",
     multiple=True,
     metavar="NAME=VALUE",
-    help="A choice of the source, e.g. `workspace=Sales` for Gong; may be given several times.",
+    help="A choice of the source, e.g. workspace=Sales for Gong or path=./transcripts; may be repeated.",
 )
 @made_format_option
 @verbose_option
@@ -54,28 +55,18 @@ def add(
     connector_type: str,
     name: str | None,
     base_url: str | None,
-    credentials_from: str,
-    given_settings: tuple[str, ...],
+    credentials_from: str | None,
+    settings_given: tuple[str, ...],
     output_format: str,
     verbose: bool,  # noqa: ARG001
 ) -> None:
     """Connect a workspace to a source."""
-    from headway_pipeline.sources.addresses import clean_base_url
-    from headway_pipeline.sources.discovery import find_source, read_credentials, read_settings
+    from headway_pipeline.sources.discovery import find_source, read_settings
 
     source = find_source(connector_type)
-    settings = ready_settings()
-    address = None
-    if base_url:
-        address = clean_base_url(source, base_url, allowed_hosts=settings.allowed_hosts, allow_loopback=True)
-    chosen = read_settings(source, [(name, value) for name, _, value in (it.partition("=") for it in given_settings)])
-    credentials = None if credentials_from == "env" else read_credentials(source, _from_standard_input(source))
-    if credentials is not None and "token_url" in credentials:
-        # The client's secret and the refresh token are sent there.
-        token_url = clean_base_url(
-            source, credentials["token_url"], allowed_hosts=settings.allowed_hosts, allow_loopback=True
-        )
-        credentials = Credentials({**credentials, "token_url": token_url})
+    address = _address(source, base_url)
+    settings = read_settings(source, [_pair(setting) for setting in settings_given])
+    credentials = _credentials(source, credentials_from)
     with opened() as store:
         workspace = store.workspaces.find(workspace_ref)
         connector = store.connectors.add(
@@ -84,12 +75,50 @@ def add(
             name=name,
             base_url=address,
             credentials=credentials,
-            uses_environment=credentials is None,
-            settings=chosen,
+            uses_environment=credentials_from == "env",
+            settings=settings,
         )
     made = {"id": connector.id, "workspace_id": workspace.id, "connector_type": source.name, "name": connector.name}
     show_made(made, output_format, f"connector {connector.name} ({connector.id}) in {workspace.slug}")
     say(f"try it with `headway connector check --workspace-id {workspace.slug} {connector.name}`")
+
+
+def _address(source: "type[Source]", base_url: str | None) -> str | None:
+    from headway_pipeline.sources.addresses import clean_base_url
+    from headway_pipeline.sources.contract import HttpSource
+
+    settings = ready_settings()
+    if not base_url:
+        return None
+    if not issubclass(source, HttpSource):
+        raise InputError(f"{source.label} is asked over no network and has no address", "leave --base-url out")
+    return clean_base_url(source, base_url, allowed_hosts=settings.allowed_hosts, allow_loopback=True)
+
+
+def _pair(setting: str) -> tuple[str, str]:
+    name, equals, value = setting.partition("=")
+    if not equals:
+        raise InputError(f"the setting {setting!r} has no value", "write --setting NAME=VALUE")
+    return name.strip(), value
+
+
+def _credentials(source: "type[Source]", credentials_from: str | None) -> Credentials | None:
+    from headway_pipeline.sources.discovery import read_credentials
+
+    if source.credential_fields and credentials_from is None:
+        names = " and ".join(field.name for field in source.credential_fields)
+        raise InputError(
+            f"{source.label} asks for credentials ({names})", "give --credentials - or --credentials env"
+        )
+    if not source.credential_fields and credentials_from is not None:
+        raise InputError(f"{source.label} asks for no credentials", "leave --credentials out")
+    if credentials_from != "-":
+        return None
+    credentials = read_credentials(source, _from_standard_input(source))
+    if "token_url" not in credentials:
+        return credentials
+    # The client's secret and the refresh token are sent there.
+    return Credentials({**credentials, "token_url": _address(source, credentials["token_url"]) or ""})
 
 
 def _from_standard_input(source: "type[Source]") -> dict[str, Any]:
@@ -113,13 +142,18 @@ def _from_standard_input(source: "type[Source]") -> dict[str, Any]:
     return given
 
 
+def _where(row: Mapping[str, Any]) -> str:
+    settings = (f"{name}={value}" for name, values in row["settings"].items() for value in values)
+    return " ".join(filter(None, (row["base_url"], *settings))) or "(default)"
+
+
 COLUMNS = (
     Column("name", lambda row: row["name"]),
     Column("type", lambda row: row["connector_type"]),
     Column("active", lambda row: "yes" if row["is_active"] else "no"),
     Column("health", lambda row: row["health_words"]),
     Column("what to know", lambda row: row["last_error"] or row["advice"] or "", ratio=1),
-    Column("address", lambda row: row["base_url"] or "(default)"),
+    Column("address or settings", _where),
 )
 
 
@@ -140,6 +174,7 @@ def list_(workspace_ref: str, show_all: bool, output_format: str, verbose: bool)
                 "is_active": connector.is_active,
                 "base_url": connector.base_url,
                 "credentials": "environment" if connector.uses_environment else "stored",
+                "settings": connector.settings,
                 "health": connector.health.value,
                 "health_words": connector.health_words,
                 "advice": connector.advice,

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "messages": ("headway_pipeline.cli.messages", "List calls with their state in the ledger."),
     "features": ("headway_pipeline.cli.features", "List features filed under themes, with their quotes."),
     "inbox": ("headway_pipeline.cli.inbox", "List what was extracted but fits no theme."),
+    "missing": ("headway_pipeline.cli.missing", "List calls that sources no longer list, and confirm a loss."),
     "status": ("headway_pipeline.cli.status", "Show the ledger, the connectors' health and the lag."),
     "doctor": ("headway_pipeline.cli.doctor", "Check this installation and say what to mend."),
     "sandbox": ("headway_pipeline.cli.sandbox", "Serve a local Gong and Fathom with made-up or given calls."),

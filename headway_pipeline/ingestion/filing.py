@@ -29,8 +29,9 @@ def file_features(run: Run, part: Part, lease: Lease) -> StageReport:
 def _file(
     run: Run, lease: Lease, call: DueMatching, themes: tuple[Theme, ...], current: str, report: StageReport
 ) -> None:
-    matched = match(run.analyst, [item.feature for item in call.items], themes)
-    filings = {item.id: filing for item, filing in zip(call.items, matched.filings, strict=True)}
+    items = call.items
+    matched = match(run.analyst, [item.feature for item in items], themes)
+    filings = {item.id: filing for item, filing in zip(items, matched.filings, strict=True)}
     run.store.filings.record(lease, call.id, current, filings)
     day = call.occurred_at.date()
     report.count(day, call.source, "refiled")

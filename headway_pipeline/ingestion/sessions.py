@@ -23,7 +23,7 @@ from headway_pipeline.model.errors import (
 )
 from headway_pipeline.model.windows import TimeWindow
 from headway_pipeline.model.workspaces import Connector, ConnectorHealth, Credentials, Drift, Workspace
-from headway_pipeline.sources.contract import Connection, Page, Source
+from headway_pipeline.sources.contract import Connection, HttpSource, Page, Source
 from headway_pipeline.sources.discovery import connect, read_credentials
 from headway_pipeline.store import Store
 
@@ -192,12 +192,12 @@ def start_session(
         now=effects.now,
     )
     tokens = None
-    if source_type.oauth is not None and connection.uses_oauth:
+    if isinstance(source, HttpSource) and source.oauth is not None and connection.uses_oauth:
         tokens = Tokens(
             store.connectors,
             connector,
             source,
-            source_type.oauth,
+            source.oauth,
             limiter=limiter,
             effects=effects,
             allowed_hosts=allowed_hosts,
@@ -208,7 +208,7 @@ def start_session(
 def quota_owner(store: Store, source_type: type[Source], connector: Connector, connection: Connection) -> str:
     """Who holds the quota the connector draws on: a keyed fingerprint that equal credentials share, else itself.
 
-    See docs/decisions/0008: what only the source knows (two keys of one company) is left to its refusals.
+    See docs/decisions/0010: what only the source knows (two keys of one company) is left to its refusals.
     """
     own = source_type.quota_owner(connection.credentials)
     if own is not None:
@@ -231,6 +231,8 @@ def connector_credentials(
         BadCredentialsError: the environment lacks a variable.
         CredentialsSealedError: what is stored does not open.
     """
+    if not source_type.credential_fields:
+        return Credentials({})
     if not connector.uses_environment:
         return store.connectors.credentials(connector)
     names = {field.environment for field in source_type.credential_fields}

@@ -21,7 +21,7 @@ from headway_pipeline.model.errors import (
 )
 from headway_pipeline.model.workspaces import Connector, Credentials
 from headway_pipeline.sources.addresses import clean_base_url, is_loopback_url
-from headway_pipeline.sources.contract import OAuth, Source
+from headway_pipeline.sources.contract import HttpSource, OAuth
 from headway_pipeline.sources.oauth import Renewed, is_due, renew
 from headway_pipeline.store.connectors import Connectors
 
@@ -39,7 +39,7 @@ class Tokens:
         self,
         connectors: Connectors,
         connector: Connector,
-        source: Source,
+        source: HttpSource,
         oauth: OAuth,
         *,
         limiter: Limiter,
@@ -131,7 +131,7 @@ class Tokens:
             ) from None
         self._store(kind, renewed)
 
-    def _store(self, kind: type[Source], renewed: Renewed) -> None:
+    def _store(self, kind: type[HttpSource], renewed: Renewed) -> None:
         """Seal and commit the pair, then use it; an address the source names for the customer with it."""
         address, refusal = self._address(kind, renewed)
         if not self._connectors.store_renewed(self._connector, self._used, renewed.credentials, base_url=address):
@@ -144,7 +144,7 @@ class Tokens:
         if address is not None:
             self._source.rest.base_url = address
 
-    def _address(self, kind: type[Source], renewed: Renewed) -> tuple[str | None, WrongHostError | None]:
+    def _address(self, kind: type[HttpSource], renewed: Renewed) -> tuple[str | None, WrongHostError | None]:
         """The address to use from now on, or why the one that was named may not be used."""
         if renewed.base_url is None:
             return None, None

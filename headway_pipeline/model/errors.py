@@ -5,7 +5,8 @@
     HeadwayError
     ├── InputError              the request cannot be carried out as asked; nothing was changed
     │   ├── UnknownThingError       no workspace, connector or theme of that name
-    │   └── AlreadyExistsError      a workspace, connector or theme of that name stands
+    │   ├── AlreadyExistsError      a workspace, connector or theme of that name stands
+    │   └── WebhookRefusedError     a delivery that is not what a source signed; carries a Refusal
     ├── ConfigurationError      the environment or an installed part is not usable
     ├── StoreError              the database
     │   ├── DatabaseUnavailableError   down, locked or unreachable: try again
@@ -26,6 +27,7 @@ Every error carries a remedy: one sentence that says what to do. No error carrie
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 __all__ = [
     "AlreadyExistsError",
@@ -41,6 +43,7 @@ __all__ = [
     "InputError",
     "MissingPermissionError",
     "RateLimitedError",
+    "Refusal",
     "RequestRefusedError",
     "SchemaOutdatedError",
     "SourceContractError",
@@ -48,6 +51,7 @@ __all__ = [
     "StoreError",
     "TransientSourceError",
     "UnknownThingError",
+    "WebhookRefusedError",
     "WorkspaceBusyError",
     "WrongHostError",
 ]
@@ -80,6 +84,30 @@ class UnknownThingError(InputError):
 
 class AlreadyExistsError(InputError):
     """A workspace, connector or theme of that name stands already."""
+
+
+class Refusal(StrEnum):
+    """Why a webhook's delivery is refused."""
+
+    BAD_SIGNATURE = "bad_signature"
+    EXPIRED = "expired"
+    WRONG_URL = "wrong_url"
+    WRONG_BODY = "wrong_body"
+    MALFORMED = "malformed"
+    TOO_LARGE = "too_large"
+    UNSUPPORTED = "unsupported"
+
+
+class WebhookRefusedError(InputError):
+    """A delivery is not what the source signed for us; nothing of it is believed.
+
+    Attributes:
+        reason: for counts and logs; whoever sent it is told nothing of it.
+    """
+
+    def __init__(self, message: str, reason: Refusal) -> None:
+        super().__init__(message, "nothing is lost: what happened at the source is found by its listing")
+        self.reason = reason
 
 
 class ConfigurationError(HeadwayError):

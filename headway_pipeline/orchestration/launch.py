@@ -21,7 +21,7 @@ from headway_pipeline.model.errors import ConfigurationError, InputError
 from headway_pipeline.orchestration.graph import build_defs
 from headway_pipeline.orchestration.jobs import INGEST_JOB
 from headway_pipeline.orchestration.metadata import BY_SOURCE, MODEL
-from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, partition_key
+from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, range_tags
 from headway_pipeline.settings import Settings
 
 __all__ = ["IngestOutcome", "IngestRequest", "dagster_home", "ingest", "prepare_instance"]
@@ -136,11 +136,7 @@ def ingest(
         result = defs.resolve_job_def(INGEST_JOB).execute_in_process(
             instance=instance,
             run_config=_run_config(request),
-            tags={
-                "dagster/asset_partition_range_start": partition_key(request.slug, request.since),
-                "dagster/asset_partition_range_end": partition_key(request.slug, request.until),
-                "workspace": request.slug,
-            },
+            tags=range_tags(request.slug, request.since, request.until),
             raise_on_error=False,
         )
     return _outcome(result)

@@ -13,9 +13,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from headway_pipeline.model.calls import Call, Transcript
+from headway_pipeline.model.errors import Refusal, WebhookRefusedError
+from headway_pipeline.model.ledger import Presence
 from headway_pipeline.model.windows import TimeWindow
 from headway_pipeline.model.workspaces import Credentials
 from headway_pipeline.sources.rest import CostClass
+from headway_pipeline.sources.webhooks import Hint, WebhookDelivery, WebhookTrust
 
 if TYPE_CHECKING:
     from headway_pipeline.sources.rest import RestClient
@@ -27,6 +30,7 @@ __all__ = [
     "CallRef",
     "Connection",
     "CredentialField",
+    "HttpSource",
     "Hydration",
     "NotHydrated",
     "OAuth",
@@ -122,7 +126,7 @@ class Connection:
     """What a source object works with.
 
     Attributes:
-        base_url: the API address without a trailing slash.
+        base_url: the API address without a trailing slash; "" for a source that is asked over no network.
         vendor_domains: e-mail domains of the workspace's own people.
         settings: the connector's choices, by the names in `Source.setting_names`; each a list of texts.
     """
@@ -216,7 +220,7 @@ class Standing:
 
 
 class Source(ABC):
-    """A place calls come from. Subclass it in a file of its own in this folder.
+    """A place calls come from. Subclass it, or `HttpSource`, in a file of its own in this folder.
 
     Every method raises the `SourceError` that fits and nothing else for what the outside world does.
     """
@@ -225,26 +229,23 @@ class Source(ABC):
     name: ClassVar[str]
     #: Name for people.
     label: ClassVar[str]
-    default_base_url: ClassVar[str]
-    #: A path that callers may leave at the end of a base URL, e.g. "/v2"; it is cut off.
-    base_url_suffix: ClassVar[str] = ""
-    #: Host suffixes a connector's address must end in (the vendor's own), but for operator-named hosts.
-    vendor_hosts: ClassVar[tuple[str, ...]]
-    #: The key; its fields also stand for the source in the environment.
-    credential_fields: ClassVar[tuple[CredentialField, ...]]
-    #: How it takes OAuth instead of a key; None where it does not.
-    oauth: ClassVar[OAuth | None] = None
-    #: What a connector may choose, by name, with what it means.
+    #: "" where the source is asked over no network.
+    default_base_url: ClassVar[str] = ""
+    #: The secrets: a key, whose fields also stand for the source in the environment. A source without any is the
+    #: operator's own (`is_operator_only`).
+    credential_fields: ClassVar[tuple[CredentialField, ...]] = ()
+    #: What a connector may choose, by name, with what it means; shown to whoever may see the connector.
     setting_names: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    #: Only whoever runs the machine may connect it, at the command line; never a tenant through an API.
+    is_operator_only: ClassVar[bool] = False
     request_defaults: ClassVar[RequestDefaults]
     #: How many calls one `hydrate` takes.
     hydrate_batch_size: ClassVar[int]
     #: Listing must reach this far past the last day, where the source filters on a time after the call's start.
     listing_margin: ClassVar[timedelta] = timedelta(0)
 
-    def __init__(self, connection: Connection, rest: "RestClient") -> None:
+    def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.rest = rest
 
     @property
     def batch_size(self) -> int:
@@ -260,9 +261,13 @@ class Source(ABC):
         return None
 
     @classmethod
-    @abstractmethod
-    def authorization(cls, credentials: Credentials) -> Mapping[str, str]:
-        """The HTTP headers that carry the credentials."""
+    def settled(cls, settings: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+        """A connector's choices as they are to be stored; their names are known to be right.
+
+        Raises:
+            InputError: one of them cannot be used, or is missing.
+        """
+        return settings
 
     @abstractmethod
     def check(self) -> Standing:
@@ -289,7 +294,48 @@ class Source(ABC):
             SourceError: any of the tree.
         """
 
+    def look_up(self, ref: CallRef) -> Presence:  # noqa: ARG002  # for sources that can
+        """Whether a call that is no longer listed is still there for these credentials. At most one request.
+
+        A source that cannot tell leaves this as it is: a second complete listing decides then, a day later.
+
+        Raises:
+            SourceError: any of the tree.
+        """
+        return Presence.UNKNOWN
+
     @classmethod
     @abstractmethod
     def link(cls, url: str, start_ms: int | None) -> str:
         """The address at which a person hears the moment `start_ms` of the call at `url`."""
+
+    @classmethod
+    def verify_webhook(cls, delivery: WebhookDelivery, trust: WebhookTrust, now: datetime) -> Hint:  # noqa: ARG003
+        """What a delivery hints at, once it is known to be the source's. A source without webhooks leaves this.
+
+        Raises:
+            WebhookRefusedError: it is not what the source signed for `trust`, or the source sends none.
+            ConfigurationError: `trust` is unusable.
+        """
+        raise WebhookRefusedError(f"{cls.label} sends no webhooks", Refusal.UNSUPPORTED)
+
+
+class HttpSource(Source):
+    """A source behind an HTTP API: it has an address, and every request carries the credentials."""
+
+    default_base_url: ClassVar[str]
+    #: A path that callers may leave at the end of a base URL, e.g. "/v2"; it is cut off.
+    base_url_suffix: ClassVar[str] = ""
+    #: Host suffixes a connector's address must end in (the vendor's own), but for operator-named hosts.
+    vendor_hosts: ClassVar[tuple[str, ...]]
+    #: How it takes OAuth instead of a key; None where it does not.
+    oauth: ClassVar[OAuth | None] = None
+
+    def __init__(self, connection: Connection, rest: "RestClient") -> None:
+        super().__init__(connection)
+        self.rest = rest
+
+    @classmethod
+    @abstractmethod
+    def authorization(cls, credentials: Credentials) -> Mapping[str, str]:
+        """The HTTP headers that carry the credentials."""

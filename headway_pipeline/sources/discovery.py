@@ -18,7 +18,7 @@ from headway_pipeline import sources
 from headway_pipeline.model.errors import ConfigurationError, InputError, UnknownThingError
 from headway_pipeline.model.workspaces import Credentials
 from headway_pipeline.sources.addresses import trim_base_url
-from headway_pipeline.sources.contract import Connection, CredentialField, Source
+from headway_pipeline.sources.contract import Connection, CredentialField, HttpSource, Source
 from headway_pipeline.sources.normalise import utc_time
 from headway_pipeline.sources.oauth import OAUTH_OPTIONAL, OAUTH_REQUIRED
 from headway_pipeline.sources.rest import Gate, RestClient
@@ -118,7 +118,9 @@ def connect(
     session: "requests.Session | None" = None,
     now: Callable[[], datetime] = lambda: datetime.now(tz=UTC),
 ) -> Source:
-    """A source object ready to be asked; nothing is sent yet."""
+    """A source object ready to be asked; nothing is sent yet. The gate is for sources that make requests."""
+    if not issubclass(source_type, HttpSource):
+        return source_type(connection)
     rest = RestClient(
         source=source_type.name,
         base_url=trim_base_url(source_type, connection.base_url),
@@ -139,7 +141,7 @@ def read_credentials(source_type: type[Source], given: Mapping[str, object]) -> 
     Raises:
         InputError: a field is missing, unknown, given twice or no text; it names fields, never values.
     """
-    if source_type.oauth is not None and set(given) & {*OAUTH_REQUIRED, *OAUTH_OPTIONAL}:
+    if _takes_oauth(source_type) and set(given) & {*OAUTH_REQUIRED, *OAUTH_OPTIONAL}:
         return _oauth_credentials(source_type, given)
     fields = source_type.credential_fields
     label = source_type.label
@@ -158,10 +160,14 @@ def read_credentials(source_type: type[Source], given: Mapping[str, object]) -> 
     return Credentials(values)
 
 
+def _takes_oauth(source_type: type[Source]) -> bool:
+    return issubclass(source_type, HttpSource) and source_type.oauth is not None
+
+
 def expected_credentials(source_type: type[Source]) -> str:
     """The sets of fields a source takes, in words."""
     key = f"give {' and '.join(field.name for field in source_type.credential_fields)}"
-    if source_type.oauth is None:
+    if not _takes_oauth(source_type):
         return key
     return f"{key}; or, for OAuth, {', '.join(OAUTH_REQUIRED)}, and if you have them {', '.join(OAUTH_OPTIONAL)}"
 
@@ -195,11 +201,11 @@ def _refuse_unknown(source_type: type[Source], given: Mapping[str, object], know
         )
 
 
-def read_settings(source_type: type[Source], given: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
-    """A connector's choices, by name.
+def read_settings(source_type: type[Source], given: Sequence[tuple[str, str]]) -> Mapping[str, Sequence[str]]:
+    """A connector's choices as they are to be stored, by name.
 
     Raises:
-        InputError: the source has no such choice, or it is left empty.
+        InputError: the source has no such choice, it is left empty, or the source cannot use it.
     """
     found: dict[str, list[str]] = {}
     for name, value in given:
@@ -209,7 +215,7 @@ def read_settings(source_type: type[Source], given: Sequence[tuple[str, str]]) -
         if not value.strip():
             raise InputError(f"the setting {name} is empty", f"it means: {source_type.setting_names[name]}")
         found.setdefault(name, []).append(value.strip())
-    return found
+    return source_type.settled(found)
 
 
 def _spellings(field: CredentialField) -> tuple[str, ...]:

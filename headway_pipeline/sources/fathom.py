@@ -26,11 +26,14 @@ from headway_pipeline.model.errors import (
     CursorExpiredError,
     Failing,
     MissingPermissionError,
+    Refusal,
     RequestRefusedError,
     SourceContractError,
+    WebhookRefusedError,
     WrongHostError,
 )
 from headway_pipeline.model.identity import content_hash
+from headway_pipeline.model.ledger import Presence
 from headway_pipeline.model.windows import TimeWindow, day_start
 from headway_pipeline.model.workspaces import Credentials
 from headway_pipeline.sources.contract import (
@@ -39,12 +42,12 @@ from headway_pipeline.sources.contract import (
     Bucket,
     CallRef,
     CredentialField,
+    HttpSource,
     Hydration,
     NotHydrated,
     OAuth,
     Page,
     RequestDefaults,
-    Source,
     Standing,
 )
 from headway_pipeline.sources.normalise import (
@@ -69,6 +72,7 @@ from headway_pipeline.sources.people import (
     writes_from,
 )
 from headway_pipeline.sources.rest import CostClass
+from headway_pipeline.sources.webhooks import Hint, WebhookDelivery, WebhookTrust, require_standard_signature
 
 __all__ = ["FathomSource"]
 
@@ -110,7 +114,7 @@ KNOWN_FIELDS: Known = {
 }
 
 
-class FathomSource(Source):
+class FathomSource(HttpSource):
     """The meetings that one Fathom user may see."""
 
     name: ClassVar[str] = "fathom"
@@ -205,10 +209,42 @@ class FathomSource(Source):
         for ref in refs:
             yield self._hydrated(ref, found.get(ref.external_id))
 
+    def look_up(self, ref: CallRef) -> Presence:
+        """Ask for the recording's transcript, a heavy request: Fathom has no endpoint for one meeting.
+
+        What it answers for a recording that was deleted or is no longer shared is not documented; 404 and 403 both
+        mean that this user cannot have it.
+
+        Raises:
+            SourceError: any of the tree.
+        """
+        try:
+            path = f"/recordings/{quote(ref.external_id, safe='')}/transcript"
+            self.rest.get_json(path, cost=CostClass.HEAVY, endpoint=RECORDING)
+        except MissingPermissionError:
+            return Presence.GONE
+        except RequestRefusedError as error:
+            return Presence.GONE if error.at.status == HTTPStatus.NOT_FOUND else Presence.UNKNOWN
+        return Presence.PRESENT
+
     @classmethod
     def link(cls, url: str, start_ms: int | None) -> str:
         """The address Fathom's own players are shared by: `timestamp` in whole seconds."""
         return url if start_ms is None else with_parameter(url, "timestamp", str(start_ms // 1000))
+
+    @classmethod
+    def verify_webhook(cls, delivery: WebhookDelivery, trust: WebhookTrust, now: datetime) -> Hint:
+        """A meeting is ready; the body is the meeting (https://developers.fathom.ai/webhooks).
+
+        Raises:
+            WebhookRefusedError: it is not Fathom's, or names no meeting.
+        """
+        delivery_id = require_standard_signature(delivery, trust.secret, now)
+        meeting = delivery.json_object()
+        external_id = text_id(meeting.get("recording_id"))
+        if external_id is None:
+            raise WebhookRefusedError("the body names no meeting", Refusal.MALFORMED)
+        return Hint(delivery_id, external_id, _started_at(meeting))
 
     def _page(
         self, wanted: Mapping[str, str], token: str | None = None, *, cost: CostClass = CostClass.NORMAL

@@ -22,6 +22,7 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 from headway_pipeline.model.calls import Call, Participant, Segment, Side, TimeMark, Transcript
 from headway_pipeline.model.errors import (
@@ -29,11 +30,14 @@ from headway_pipeline.model.errors import (
     CursorExpiredError,
     Failing,
     MissingPermissionError,
+    Refusal,
     RequestRefusedError,
     SourceContractError,
+    WebhookRefusedError,
     WrongHostError,
 )
 from headway_pipeline.model.identity import content_hash
+from headway_pipeline.model.ledger import Presence
 from headway_pipeline.model.windows import TimeWindow, day_start
 from headway_pipeline.model.workspaces import Credentials
 from headway_pipeline.sources.contract import (
@@ -42,12 +46,12 @@ from headway_pipeline.sources.contract import (
     CallRef,
     Connection,
     CredentialField,
+    HttpSource,
     Hydration,
     NotHydrated,
     OAuth,
     Page,
     RequestDefaults,
-    Source,
     Standing,
 )
 from headway_pipeline.sources.normalise import (
@@ -66,12 +70,14 @@ from headway_pipeline.sources.normalise import (
 from headway_pipeline.sources.oauth import bearer
 from headway_pipeline.sources.people import UNKNOWN_SPEAKER, account_by_mail, identities, writes_from
 from headway_pipeline.sources.rest import RestClient
+from headway_pipeline.sources.webhooks import Hint, WebhookDelivery, WebhookTrust, require_signed_token
 
 __all__ = ["GongSource"]
 
 LISTING = "/v2/calls/extensive"
 TRANSCRIPTS = "/v2/calls/transcript"
 WORKSPACES = "/v2/workspaces"
+CALL = "/v2/calls/{id}"
 #: The scope each endpoint asks for, told to people whose key lacks it.
 SCOPES = {
     LISTING: "api:calls:read:extensive",
@@ -83,6 +89,8 @@ CONTENT = {"context": "Basic", "exposedFields": {"parties": True}}
 PAGE_SIZE = 100
 #: A filter that matches nothing is answered by a 404 of this text. Any other 404 is a wrong address.
 NO_MATCH = re.compile(r'No [^"]*found[^"]*provided filters', re.IGNORECASE)
+#: What a call that is not there is answered with. Any other 404 tells nothing about the call.
+NO_SUCH_CALL = re.compile(r"was not found", re.IGNORECASE)
 #: A batch of a hundred transcripts is one page; far more pages than that is a listing without end.
 MOST_TRANSCRIPT_PAGES = 100
 CHECKED_SPAN = timedelta(days=30)
@@ -111,7 +119,7 @@ KNOWN_FIELDS: Known = {
 }
 
 
-class GongSource(Source):
+class GongSource(HttpSource):
     """A company's calls in Gong."""
 
     name: ClassVar[str] = "gong"
@@ -229,12 +237,28 @@ class GongSource(Source):
         # Without dates: with them, only calls of that period would come back.
         found = self._transcripts([ref.external_id for ref in refs])
         for ref in refs:
-            monologues = found.get(ref.external_id)
+            # Taken out: with the next one yielded, this one need not be in memory any more.
+            monologues = found.pop(ref.external_id, None)
             if monologues is None:
                 yield NotHydrated(ref.external_id, Absence.NOT_READY, "Gong has no transcript of this call yet")
             else:
                 speakers = self._speakers(ref.raw)
                 yield Hydration(ref.external_id, Transcript(tuple(_segments(monologues, speakers))))
+
+    def look_up(self, ref: CallRef) -> Presence:
+        """Ask for the one call; needs the scope `api:calls:read:basic`, and without it cannot tell.
+
+        Raises:
+            SourceError: any of the tree.
+        """
+        try:
+            self.rest.get_json(f"/v2/calls/{quote(ref.external_id, safe='')}", endpoint=CALL)
+        except MissingPermissionError:
+            return Presence.UNKNOWN
+        except RequestRefusedError as error:
+            is_gone = error.at.status == HTTPStatus.NOT_FOUND and NO_SUCH_CALL.search(error.body)
+            return Presence.GONE if is_gone else Presence.UNKNOWN
+        return Presence.PRESENT
 
     @classmethod
     def link(cls, url: str, start_ms: int | None) -> str:
@@ -244,6 +268,27 @@ class GongSource(Source):
         start_s = start_ms // 1000
         highlights = json.dumps([{"type": "SHARE", "from": start_s, "to": start_s + SHARED_S}], separators=(",", ":"))
         return with_parameter(url, "highlights", highlights)
+
+    @classmethod
+    def verify_webhook(cls, delivery: WebhookDelivery, trust: WebhookTrust, now: datetime) -> Hint:
+        """An automation rule fired, with "signed JWT header" as its authentication.
+
+        A rule names no delivery, so that one body is one piece of news. The call stands in `callData`, as Gong's help
+        says, or is the body itself, as its sample shows.
+
+        Raises:
+            WebhookRefusedError: it is not Gong's for this rule, or names no call.
+        """
+        news = require_signed_token(delivery, trust, now)
+        body = delivery.json_object()
+        call = body.get("callData", body)
+        meta = call.get("metaData") if isinstance(call, dict) else None
+        external_id = text_id(meta.get("id")) if isinstance(meta, dict) else None
+        is_test = body.get("isTest") is True
+        if external_id is None and not is_test:
+            raise WebhookRefusedError("the body names no call", Refusal.MALFORMED)
+        occurred_at = utc_time(meta.get("started")) if isinstance(meta, dict) else None
+        return Hint(news, external_id, occurred_at, is_test)
 
     def _workspaces(self) -> Sequence[str | None]:
         """Ids of the Gong workspaces to list, asked for once; a single None stands for all of them.

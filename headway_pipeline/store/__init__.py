@@ -6,17 +6,21 @@ or an analyst (`ingestion/`), and how things are shown.
 
 from headway_pipeline.store.filings import DueMatching, FeatureCounts, StoredFeature
 from headway_pipeline.store.leases import Lease
+from headway_pipeline.store.missing import UNIDENTIFIED, Missing, Sight
 from headway_pipeline.store.opening import Store, open_store
 from headway_pipeline.store.relevance import DueCall
 from headway_pipeline.store.transcripts import HYDRATED, DueMessage
 
 __all__ = [
     "HYDRATED",
+    "UNIDENTIFIED",
     "DueCall",
     "DueMatching",
     "DueMessage",
     "FeatureCounts",
     "Lease",
+    "Missing",
+    "Sight",
     "Store",
     "StoredFeature",
     "open_store",

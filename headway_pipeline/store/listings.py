@@ -2,27 +2,34 @@
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from headway_pipeline.model.calls import Call
+from headway_pipeline.model.calls import Call, Participant
 from headway_pipeline.model.identity import derived_id
 from headway_pipeline.model.ledger import MessageState, Reason, ReasonCode
 from headway_pipeline.model.windows import day_start
 from headway_pipeline.store.leases import Lease
 from headway_pipeline.store.messages import Ledger
 from headway_pipeline.store.statements import insert_into
-from headway_pipeline.store.tables import listings, messages, sightings
+from headway_pipeline.store.tables import (
+    listings,
+    messages,
+    missing_calls,
+    sightings,
+    transcripts,
+)
 
 __all__ = ["Change", "Listing", "Listings", "Recorded"]
 
 Change = Literal["new", "changed", "unchanged", "private"]
 PRIVATE_REASON = Reason(ReasonCode.MARKED_PRIVATE, "the source marks the call private; only its id and day are kept")
-
+CHANGED_REASON = Reason(ReasonCode.NOT_READY, "the call changed at the source, which may have its transcript now")
+LISTING_VALUES = ("run_id", "listed_count", "moved_count", "started_at", "completed_at", "error")
 
 #: A call that is listed again after these, public again or back, starts over.
 STARTS_OVER = (MessageState.PRIVATE, MessageState.DELETED)
@@ -50,12 +57,17 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The last attempt of one connector to list one day; `error` is None where it reached the end."""
+    """The last attempt of one connector to list one day; `error` is None where it reached the end.
+
+    Attributes:
+        moved_count: how many more of its calls have left the day since than have come to it.
+    """
 
     connector_id: uuid.UUID
     day: date
     run_id: str
     listed_count: int
+    moved_count: int
     started_at: datetime
     completed_at: datetime | None
     error: str | None
@@ -73,20 +85,34 @@ class Listings:
         """One page, in one transaction. An unchanged call changes no row but its sighting."""
         with self._ledger.writing(lease) as connection:
             known = self._known(connection, lease, calls)
+            new: dict[uuid.UUID, dict[str, Any]] = {}
             recorded = []
             for call in calls:
-                result = self._record(connection, lease, call, known.get((call.source, call.external_id)))
-                # The same call may stand twice on a page that shifted while it was made.
+                before = known.get((call.source, call.external_id))
+                if before is None or (before.id in new and call.is_private):
+                    result = _new(lease.workspace_id, call)
+                    new[result.message_id] = _new_row(lease.workspace_id, result.message_id, call)
+                elif before.id in new:
+                    # The same call may stand twice on a page that shifted while it was made; the first counts.
+                    result = Recorded(call.external_id, before.id, before.day, "unchanged")
+                else:
+                    result = self._record_known(connection, lease, call, before)
                 state = MessageState.PRIVATE if call.is_private else MessageState.LISTED
                 known[call.source, call.external_id] = _Known(result.message_id, call.content_hash, state, result.day)
                 recorded.append(result)
+            if new:
+                connection.execute(messages.insert(), [*new.values()])
             self._sight(connection, lease, connector_id, {row.message_id for row in recorded}, listed_at)
         return recorded
 
     def _known(self, connection: Connection, lease: Lease, calls: Sequence[Call]) -> dict[tuple[str, str], _Known]:
-        query = sa.select(messages).where(
-            messages.c.workspace_id == lease.workspace_id,
-            messages.c.external_id.in_([call.external_id for call in calls]),
+        # Not the whole rows: the raw JSON of a page is larger than all the rest of it.
+        table = messages.c
+        query = sa.select(
+            table.source, table.external_id, table.id, table.content_hash, table.state, table.occurred_at
+        ).where(
+            table.workspace_id == lease.workspace_id,
+            table.external_id.in_([call.external_id for call in calls]),
         )
         return {
             (row.source, row.external_id): _Known(
@@ -95,12 +121,7 @@ class Listings:
             for row in connection.execute(query)
         }
 
-    def _record(self, connection: Connection, lease: Lease, call: Call, known: _Known | None) -> Recorded:
-        day = call.occurred_at.date()
-        if known is None:
-            key = derived_id("message", str(lease.workspace_id), call.source, call.external_id)
-            connection.execute(messages.insert().values(**_new_row(lease.workspace_id, key, call)))
-            return Recorded(call.external_id, key, day, "private" if call.is_private else "new")
+    def _record_known(self, connection: Connection, lease: Lease, call: Call, known: _Known) -> Recorded:
         if call.is_private:
             if known.state != MessageState.PRIVATE:
                 self._ledger.move(connection, lease, known.id, MessageState.PRIVATE, PRIVATE_REASON)
@@ -111,8 +132,32 @@ class Listings:
         was_unusable = known.state == MessageState.QUARANTINED and not known.content_hash
         if known.state in (*STARTS_OVER, MessageState.FORBIDDEN) or was_unusable:
             self._ledger.move(connection, lease, known.id, MessageState.LISTED)
+        elif known.state == MessageState.NO_TRANSCRIPT:
+            # Something happened to it at the source: its transcript may have come as well.
+            self._ledger.move(connection, lease, known.id, MessageState.AWAITING_TRANSCRIPT, CHANGED_REASON)
+        day = call.occurred_at.date()
+        if day != known.day:
+            self._note_move(connection, known.id, known.day, day)
         self._ledger.update(connection, lease, known.id, **_content(call))
+        # Its words are out of date now, whatever time they were to be asked for before.
+        asked_at = transcripts.update().where(transcripts.c.message_id == known.id).values(next_attempt_at=None)
+        connection.execute(asked_at)
         return Recorded(call.external_id, known.id, day, "changed")
+
+    def _note_move(self, connection: Connection, message_id: uuid.UUID, before: date, after: date) -> None:
+        """Keep the counts of complete listings true where a call they met moves to another day."""
+        was_met = sa.exists().where(
+            sightings.c.message_id == message_id,
+            sightings.c.connector_id == listings.c.connector_id,
+            sightings.c.last_listed_at >= listings.c.started_at,
+            sightings.c.first_listed_at <= listings.c.completed_at,
+        )
+        for day, step in ((before, 1), (after, -1)):
+            connection.execute(
+                listings.update()
+                .where(listings.c.day == day, was_met)
+                .values(moved_count=listings.c.moved_count + step)
+            )
 
     def _sight(
         self,
@@ -136,9 +181,14 @@ class Listings:
             statement = insert_into(self._ledger.database, sightings)
             connection.execute(
                 statement.on_conflict_do_update(
-                    index_elements=["message_id", "connector_id"], set_={"last_listed_at": listed_at}
+                    index_elements=["message_id", "connector_id"],
+                    set_={"last_listed_at": statement.excluded.last_listed_at},
                 ),
                 rows,
+            )
+            found_again = missing_calls.c.message_id.in_([row["message_id"] for row in rows])
+            connection.execute(
+                missing_calls.delete().where(missing_calls.c.workspace_id == lease.workspace_id, found_again)
             )
 
     def record_bad_record(
@@ -159,49 +209,64 @@ class Listings:
         """
         key = derived_id("message", str(lease.workspace_id), source, external_id)
         with self._ledger.writing(lease) as connection:
-            statement = insert_into(self._ledger.database, messages).values(
-                id=key,
-                workspace_id=lease.workspace_id,
-                source=source,
-                external_id=external_id,
-                occurred_at=day_start(day),
-                raw=dict(raw),
-                state=MessageState.QUARANTINED.value,
-                resume_state=MessageState.LISTED.value,
-                reason=str(Reason(ReasonCode.BAD_RECORD, problem)),
+            before = connection.execute(
+                sa.select(messages.c.state, messages.c.occurred_at).where(messages.c.id == key)
+            ).first()
+            quarantined = {
+                "state": MessageState.QUARANTINED.value,
+                "resume_state": MessageState.LISTED.value,
+                "reason": str(Reason(ReasonCode.BAD_RECORD, problem)),
                 # It waits for the source, not for a time.
-                next_attempt_at=datetime.max.replace(tzinfo=listed_at.tzinfo),
-            )
-            connection.execute(statement.on_conflict_do_nothing())
+                "next_attempt_at": datetime.max.replace(tzinfo=listed_at.tzinfo),
+            }
+            if before is None:
+                named = {"source": source, "external_id": external_id, "occurred_at": day_start(day)}
+                row = {"id": key, "workspace_id": lease.workspace_id, "raw": dict(raw), **named, **quarantined}
+                connection.execute(messages.insert().values(**row))
+            elif before.state == MessageState.DELETED.value:
+                self._ledger.move(connection, lease, key, MessageState.LISTED)
+                self._ledger.update(connection, lease, key, raw=dict(raw), **quarantined)
             self._sight(connection, lease, connector_id, [key], listed_at)
-            query = sa.select(messages.c.occurred_at).where(messages.c.id == key)
-            occurred_at: datetime = connection.execute(query).scalar_one()
-            return occurred_at.date()
+        return day if before is None else before.occurred_at.date()
 
     def record(
         self,
         lease: Lease,
         connector_id: uuid.UUID,
-        day: date,
+        listed_counts: Mapping[date, int],
         *,
         run_id: str,
-        listed_count: int,
         started_at: datetime,
-        error: str | None,
+        ended_at: datetime,
+        errors: Mapping[date, str],
     ) -> None:
-        """How far a connector's listing of a day got."""
-        values = {
-            "run_id": run_id,
-            "listed_count": listed_count,
-            "started_at": started_at,
-            "completed_at": None if error else self._ledger.now(),
-            "error": error,
-        }
+        """How far a connector's listing of some days got.
+
+        Args:
+            listed_counts: for each of the days.
+            ended_at: by the clock that also says when calls were listed.
+            errors: why a day was not listed to its end, for those that were not.
+        """
+        rows = [
+            {
+                "workspace_id": lease.workspace_id,
+                "connector_id": connector_id,
+                "day": day,
+                "run_id": run_id,
+                "listed_count": listed_count,
+                "moved_count": 0,
+                "started_at": started_at,
+                "completed_at": None if day in errors else ended_at,
+                "error": errors.get(day),
+            }
+            for day, listed_count in sorted(listed_counts.items())
+        ]
         with self._ledger.writing(lease) as connection:
-            statement = insert_into(self._ledger.database, listings).values(
-                workspace_id=lease.workspace_id, connector_id=connector_id, day=day, **values
+            statement = insert_into(self._ledger.database, listings)
+            values = {name: statement.excluded[name] for name in LISTING_VALUES}
+            connection.execute(
+                statement.on_conflict_do_update(index_elements=["connector_id", "day"], set_=values), rows
             )
-            connection.execute(statement.on_conflict_do_update(index_elements=["connector_id", "day"], set_=values))
 
     def of_days(self, workspace_id: uuid.UUID, days: Sequence[date] | None) -> list[Listing]:
         """The last attempts for `days` (all, for None), oldest day first."""
@@ -219,20 +284,18 @@ class Listings:
             return bool(connection.execute(query).scalar())
 
 
+def _new(workspace_id: uuid.UUID, call: Call) -> Recorded:
+    key = derived_id("message", str(workspace_id), call.source, call.external_id)
+    return Recorded(call.external_id, key, call.occurred_at.date(), "private" if call.is_private else "new")
+
+
 def _new_row(workspace_id: uuid.UUID, key: uuid.UUID, call: Call) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "id": key,
-        "workspace_id": workspace_id,
-        "source": call.source,
-        "external_id": call.external_id,
-    }
-    if call.is_private:
-        return row | {
-            "occurred_at": day_start(call.occurred_at.date()),
-            "state": MessageState.PRIVATE.value,
-            "reason": str(PRIVATE_REASON),
-        }
-    return row | _content(call) | {"state": MessageState.LISTED.value}
+    """A row of `messages`; every one names the same columns, so that a page is inserted at once."""
+    row = {"id": key, "workspace_id": workspace_id, "source": call.source, "external_id": call.external_id}
+    if not call.is_private:
+        return row | _content(call) | {"state": MessageState.LISTED.value, "reason": None}
+    nothing = Call(call.source, call.external_id, day_start(call.occurred_at.date()))
+    return row | _content(nothing) | {"state": MessageState.PRIVATE.value, "reason": str(PRIVATE_REASON)}
 
 
 def _content(call: Call) -> dict[str, Any]:
@@ -244,7 +307,16 @@ def _content(call: Call) -> dict[str, Any]:
         "url": call.url,
         "language": call.language,
         "account": call.account,
-        "participants": [asdict(participant) for participant in call.participants],
+        "participants": [_person(participant) for participant in call.participants],
         "raw": dict(call.raw),
         "content_hash": call.content_hash,
+    }
+
+
+def _person(participant: Participant) -> dict[str, Any]:
+    return {
+        "name": participant.name,
+        "email": participant.email,
+        "side": participant.side,
+        "speaker_key": participant.speaker_key,
     }

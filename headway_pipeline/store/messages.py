@@ -11,11 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from headway_pipeline.model.errors import StoreError
-from headway_pipeline.model.ledger import MessageState, Reason, may_follow
+from headway_pipeline.model.ledger import MessageState, Reason, ReasonCode, may_follow
 from headway_pipeline.store.engine import Database
 from headway_pipeline.store.leases import Lease, verify
-from headway_pipeline.store.statements import on_days
+from headway_pipeline.store.statements import IN_PIECES, on_days
 from headway_pipeline.store.tables import (
+    decisions,
     evidence,
     extracted_features,
     features,
@@ -34,6 +35,8 @@ WAITING_STATES = (
     MessageState.AWAITING_TRANSCRIPT.value,
     MessageState.TRANSCRIBED.value,
 )
+#: How many ids one statement names.
+IDS_AT_ONCE = 500
 PURGED_STATES = (MessageState.PRIVATE, MessageState.FORBIDDEN, MessageState.DELETED)
 
 
@@ -71,17 +74,23 @@ class Ledger:
         message_id: uuid.UUID,
         state: MessageState,
         reason: Reason | None = None,
+        *,
+        before: MessageState | None = None,
         **values: Any,
     ) -> None:
         """Move one message, if it may go there; attempts and retry times start afresh unless given.
 
+        Args:
+            before: its state, where this transaction has read it already.
+
         Raises:
             StoreError: the move is not one of the ledger's.
         """
-        query = sa.select(messages.c.state).where(
-            messages.c.workspace_id == lease.workspace_id, messages.c.id == message_id
-        )
-        before = MessageState(connection.execute(query).scalar_one())
+        if before is None:
+            query = sa.select(messages.c.state).where(
+                messages.c.workspace_id == lease.workspace_id, messages.c.id == message_id
+            )
+            before = MessageState(connection.execute(query).scalar_one())
         if not may_follow(before, state):
             raise StoreError(
                 f"a message cannot go from {before.value} to {state.value}", "this is a defect: report it"
@@ -110,6 +119,15 @@ def purge(connection: Connection, workspace_id: uuid.UUID, message_id: uuid.UUID
     Args:
         keep_hash: so that a call that is listed again but may not be read stays out until it changes.
     """
+    found = sa.select(extracted_features.c.id).where(
+        extracted_features.c.workspace_id == workspace_id, extracted_features.c.message_id == message_id
+    )
+    # A decision outlives a reading that misses its item, not the call: a person's note may quote it.
+    connection.execute(
+        decisions.delete().where(
+            decisions.c.workspace_id == workspace_id, decisions.c.extracted_feature_id.in_(found)
+        )
+    )
     forget_reading(connection, workspace_id, message_id)
     for table in (transcripts, model_answers):
         connection.execute(
@@ -204,20 +222,19 @@ class Messages:
 
     def wait(self, lease: Lease, message_ids: Sequence[uuid.UUID], reason: Reason) -> None:
         """Say why messages on their way stay where they are; what has ended keeps its own reason."""
-        if not message_ids:
-            return
         words = str(reason)
-        with self._ledger.writing(lease) as connection:
-            connection.execute(
-                messages.update()
-                .where(
-                    messages.c.workspace_id == lease.workspace_id,
-                    messages.c.id.in_(message_ids),
-                    messages.c.state.in_(WAITING_STATES),
-                    messages.c.reason.is_distinct_from(words),
+        for start in range(0, len(message_ids), IDS_AT_ONCE):
+            with self._ledger.writing(lease) as connection:
+                connection.execute(
+                    messages.update()
+                    .where(
+                        messages.c.workspace_id == lease.workspace_id,
+                        messages.c.id.in_(message_ids[start : start + IDS_AT_ONCE]),
+                        messages.c.state.in_(WAITING_STATES),
+                        messages.c.reason.is_distinct_from(words),
+                    )
+                    .values(reason=words, updated_at=self._ledger.now())
                 )
-                .values(reason=words, updated_at=self._ledger.now())
-            )
 
     def counts(
         self, workspace_id: uuid.UUID, days: Sequence[date] | None = None
@@ -241,11 +258,13 @@ class Messages:
         days: Sequence[date] | None = None,
         *,
         seen_by: Collection[uuid.UUID] | None = None,
+        codes: Collection[ReasonCode] | None = None,
     ) -> list[Waiting]:
         """Messages that have a reason for where they stand, by day, source, state and reason.
 
         Args:
             seen_by: only messages that one of these connectors listed.
+            codes: only these reasons.
         """
         table = messages.c
         query = sa.select(table.occurred_at, table.source, table.state, table.reason).where(
@@ -255,9 +274,11 @@ class Messages:
             query = query.where(
                 sa.exists().where(sightings.c.message_id == table.id, sightings.c.connector_id.in_(seen_by))
             )
+        if codes is not None:
+            query = query.where(sa.or_(*(table.reason.startswith(f"{code.value}: ") for code in codes)))
         found: dict[tuple[date, str, str, str], int] = {}
         with self._ledger.database.reading() as connection:
-            for occurred_at, source, state, reason in connection.execute(query):
+            for occurred_at, source, state, reason in connection.execute(query, execution_options=IN_PIECES):
                 key = (occurred_at.date(), source, state, reason)
                 found[key] = found.get(key, 0) + 1
         return [

@@ -7,13 +7,16 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from headway_pipeline.store.audit import Audit
+from headway_pipeline.store.balances import Balances
 from headway_pipeline.store.connectors import Connectors
 from headway_pipeline.store.engine import Database
 from headway_pipeline.store.extractions import Extractions
 from headway_pipeline.store.filings import Filings
+from headway_pipeline.store.hints import Hints
 from headway_pipeline.store.leases import Leases
 from headway_pipeline.store.listings import Listings
 from headway_pipeline.store.messages import Ledger, Messages
+from headway_pipeline.store.missing import MissingCalls
 from headway_pipeline.store.quotas import Quotas
 from headway_pipeline.store.reading import Reading
 from headway_pipeline.store.relevance import RelevanceScores
@@ -49,12 +52,15 @@ class Store:
         self.listings = Listings(ledger)
         self.quotas = Quotas(database, now)
         self.messages = Messages(ledger)
+        self.missing = MissingCalls(ledger)
         self.transcripts = Transcripts(ledger)
         self.relevance_scores = RelevanceScores(ledger)
         self.extractions = Extractions(ledger)
         self.filings = Filings(ledger)
-        self.reading = Reading(database, self.messages, self.connectors)
-        self.audit = Audit(database)
+        self.balances = Balances(database)
+        self.reading = Reading(database, self.messages, self.connectors, self.balances)
+        self.audit = Audit(database, self.balances)
+        self.hints = Hints(database)
 
     def describe(self) -> str:
         """What database this is, without a password."""

@@ -18,6 +18,7 @@ from headway_pipeline.model.features import (
     ThemeScore,
     Urgency,
 )
+from headway_pipeline.model.ledger import Presence
 from headway_pipeline.model.windows import TimeWindow
 from headway_pipeline.model.workspaces import Credentials, Workspace
 from headway_pipeline.sources.contract import (
@@ -25,11 +26,11 @@ from headway_pipeline.sources.contract import (
     BadRecord,
     CallRef,
     CredentialField,
+    HttpSource,
     Hydration,
     NotHydrated,
     Page,
     RequestDefaults,
-    Source,
     Standing,
 )
 from headway_pipeline.store import Store
@@ -61,21 +62,27 @@ class Script:
 
     Attributes:
         before_list: called with the number of the listing request, may raise.
-        before_hydrate: the same for hydration.
+        before_hydrate: the same for hydration; `before_look` for second looks.
+        hidden: by API token, the calls that are not listed for it.
+        presence: what a second look at a call finds; UNKNOWN where it says nothing.
     """
 
     calls: list[Call] = field(default_factory=list)
     speech: dict[str, str] = field(default_factory=dict)
     absent: dict[str, Absence] = field(default_factory=dict)
     bad_records: tuple[BadRecord, ...] = ()
+    presence: dict[str, Presence] = field(default_factory=dict)
+    hidden: dict[str, set[str]] = field(default_factory=dict)
+    looked_up: list[str] = field(default_factory=list)
     page_size: int = 2
     before_list: Callable[[int], None] = lambda _number: None
     before_hydrate: Callable[[int], None] = lambda _number: None
+    before_look: Callable[[int], None] = lambda _number: None
     listed: list[tuple[TimeWindow, str | None]] = field(default_factory=list)
     hydrated: list[list[str]] = field(default_factory=list)
 
 
-class FakeSource(Source):
+class FakeSource(HttpSource):
     """Lists and hydrates as its script says, without HTTP."""
 
     name: ClassVar[str] = "fake"
@@ -100,7 +107,12 @@ class FakeSource(Source):
         script = self.script
         script.listed.append((window, page_token))
         script.before_list(len(script.listed))
-        within = [call for call in script.calls if window.start <= call.occurred_at < window.end]
+        hidden = script.hidden.get(self.connection.credentials["api_token"], set())
+        within = [
+            call
+            for call in script.calls
+            if window.start <= call.occurred_at < window.end and call.external_id not in hidden
+        ]
         start = int(page_token or 0)
         end = start + script.page_size
         return Page(
@@ -119,6 +131,12 @@ class FakeSource(Source):
                 yield NotHydrated(ref.external_id, absence, "says the script")
             else:
                 yield Hydration(ref.external_id, transcript(script.speech.get(ref.external_id, SPEECH)))
+
+    def look_up(self, ref: CallRef) -> Presence:
+        script = self.script
+        script.looked_up.append(ref.external_id)
+        script.before_look(len(script.looked_up))
+        return script.presence.get(ref.external_id, Presence.UNKNOWN)
 
     @classmethod
     def link(cls, url: str, start_ms: int | None) -> str:
@@ -198,6 +216,11 @@ class Bench:
 
     def with_run(self, **changes: object) -> Run:
         return replace(self.run, **changes)  # type: ignore[arg-type]
+
+    def pass_by(self, **span: float) -> None:
+        """Let time pass; the next run's upper bound is the time it is then."""
+        self.clock.now += timedelta(**span)
+        self.run = replace(self.run, until=self.clock.now)
 
     @property
     def states(self) -> dict[str, str]:

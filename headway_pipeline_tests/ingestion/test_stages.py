@@ -474,3 +474,106 @@ def test_what_the_log_says_of_a_defect_quotes_nothing(store: Store, caplog: pyte
     ingest(at)
     assert "ValueError" in caplog.text
     assert ASK not in caplog.text
+
+
+def test_f4_a_transcript_is_asked_for_ever_less_often_and_one_that_comes_late_is_read(store: Store) -> None:
+    at = bench(store, call("1"))
+    at.script.absent["1"] = Absence.NOT_READY
+    asked: list[float] = []
+    for quarter in range(4 * 24):
+        ingest(at)
+        if len(at.script.hydrated) > len(asked):
+            asked.append(quarter / 4)
+        at.pass_by(minutes=15)
+    assert asked == [0, 0.25, 1.25, 4.25, 10.25, 22.25]
+    del at.script.absent["1"]
+    at.pass_by(hours=24)
+    ingest(at)
+    assert at.states == {"1": "analysed"}
+
+
+def test_g5_a_transcript_that_was_given_up_is_welcome_later(store: Store) -> None:
+    at = bench(store, call("1"))
+    at.script.absent["1"] = Absence.NOT_READY
+    at.pass_by(days=8)
+    ingest(at)
+    assert at.states == {"1": "no_transcript"}
+    del at.script.absent["1"]
+    asked = len(at.script.hydrated)
+    at.pass_by(days=6)
+    ingest(at)
+    assert len(at.script.hydrated) == asked, "a call that was given up is not asked for at every run"
+    at.pass_by(days=1)
+    ingest(at)
+    assert at.states == {"1": "analysed"}
+
+
+def test_a_call_that_was_given_up_and_then_changed_is_asked_for_at_once(store: Store) -> None:
+    at = bench(store, call("1"))
+    at.script.absent["1"] = Absence.NOT_READY
+    at.pass_by(days=8)
+    with store.leases.hold(at.workspace.id, "r") as lease:
+        list_calls(at.run, at.part(14), lease)
+    ingest(at)
+    assert at.states == {"1": "no_transcript"}
+    at.script.calls, at.script.absent = [call("1", content_hash="v2")], {}
+    with store.leases.hold(at.workspace.id, "r") as lease:
+        list_calls(at.run, at.part(14), lease)
+    assert at.states == {"1": "awaiting_transcript"}
+    ingest(at)
+    assert at.states == {"1": "analysed"}
+
+
+def test_a_call_that_changed_keeps_its_words_while_the_source_has_no_new_ones(store: Store) -> None:
+    at = bench(store, call("1"))
+    ingest(at)
+    at.script.calls, at.script.absent["1"] = [call("1", content_hash="v2")], Absence.NOT_READY
+    asked = len(at.script.hydrated)
+    for _hour in range(3):
+        ingest(at)
+        at.pass_by(hours=1)
+    assert at.states == {"1": "analysed"}
+    assert len(at.script.hydrated) == asked + 1
+    del at.script.absent["1"]
+    at.pass_by(hours=12)
+    ingest(at)
+    assert len(at.script.hydrated) == asked + 2
+    assert store.transcripts.awaiting(at.workspace.id, at.part().days, at.clock.now) == []
+
+
+def test_transcripts_are_recorded_as_they_come_and_a_batch_that_breaks_off_is_asked_for_the_rest(
+    store: Store,
+) -> None:
+    at = bench(store, *(call(str(n), hour=n) for n in range(3)))
+    seen: list[int] = []
+    kind = at.run.sources["fake"]
+    original = kind.hydrate
+
+    def breaking(self, refs):  # type: ignore[no-untyped-def]
+        for number, answer in enumerate(original(self, refs)):
+            seen.append(sum(state == "transcribed" for state in at.states.values()))
+            if len(seen) == 2:
+                raise TransientSourceError("reset", at=AT)
+            assert number < 3
+            yield answer
+
+    at.run = at.with_run(sources={"fake": type("Breaking", (kind,), {"hydrate": breaking})})
+    with store.leases.hold(at.workspace.id, "r") as lease:
+        list_calls(at.run, at.part(), lease)
+        assert fetch_transcripts(at.run, at.part(), lease).troubles == []
+    assert set(at.states.values()) == {"transcribed"}
+    assert [sorted(ids) for ids in at.script.hydrated] == [["0", "1", "2"], ["0", "1"]]
+    assert seen == [0, 1, 1, 2]
+
+
+def test_a_call_that_is_odd_after_a_change_keeps_what_was_read_in_it(store: Store) -> None:
+    at = bench(store, call("1"))
+    ingest(at)
+    at.script.calls = [call("1", content_hash="v2")]
+    at.script.before_hydrate = failing(SourceContractError("no transcript in it", at=AT))
+    ingest(at)
+    assert at.states == {"1": "analysed"}
+    at.script.before_hydrate = lambda _number: None
+    at.pass_by(hours=25)
+    ingest(at)
+    assert store.transcripts.awaiting(at.workspace.id, at.part().days, at.clock.now) == []

@@ -22,7 +22,7 @@ from headway_pipeline.model.errors import (
 from headway_pipeline.model.workspaces import Connector, Credentials, Workspace
 from headway_pipeline.sandbox.exchange import Reply, Request, json_reply
 from headway_pipeline.sandbox.server import Sandbox
-from headway_pipeline.sources.contract import Page, Source
+from headway_pipeline.sources.contract import HttpSource, Page
 from headway_pipeline.sources.fathom import FathomSource
 from headway_pipeline.sources.gong import GongSource
 from headway_pipeline.store import Store
@@ -59,7 +59,9 @@ class Desk:
         return self.store.connectors.credentials(self.connector)
 
 
-def desk_of(source: type[Source], store: Store, sandbox: Sandbox, clock: MovableClock, **credentials: str) -> Desk:
+def desk_of(
+    source: type[HttpSource], store: Store, sandbox: Sandbox, clock: MovableClock, **credentials: str
+) -> Desk:
     assert source.oauth is not None
     vendor = OAuthVendor(clock, in_query=source.oauth.grant_in_query, in_header=source.oauth.client_in_header)
     vendor.instead = lambda _request: json_reply(200, NOTHING_LISTED[source.name])
@@ -104,7 +106,7 @@ def gong(store: Store, sandbox: Sandbox) -> Desk:
 
 @pytest.mark.parametrize("source", [FathomSource, GongSource])
 def test_a_connection_without_an_access_token_gets_one_and_keeps_it(
-    source: type[Source], store: Store, sandbox: Sandbox
+    source: type[HttpSource], store: Store, sandbox: Sandbox
 ) -> None:
     desk = desk_of(source, store, sandbox, MovableClock())
     for _ in range(3):
@@ -255,6 +257,7 @@ def test_gongs_address_for_the_customer_is_stored_and_used_from_then_on(gong: De
     gong.vendor.base_url_for_customer = f"{address}/v2/"
     session = gong.session()
     gong.list(session)
+    assert isinstance(session.source, HttpSource)
     assert session.source.rest.base_url == address
     assert gong.store.connectors.find(gong.workspace.id, "gong").base_url == address
     gong.list()

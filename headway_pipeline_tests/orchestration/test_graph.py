@@ -51,6 +51,7 @@ def test_the_checks_are_those_that_are_promised(defs: dg.Definitions) -> None:
         ("raw_calls", "sources_complete"),
         ("raw_calls", "ledger_balances"),
         ("raw_calls", "connectors_healthy"),
+        ("raw_calls", "no_sudden_loss"),
         ("extracted_features", "quotes_are_verbatim"),
         ("theme_matched_features", "every_feature_has_a_theme"),
     }

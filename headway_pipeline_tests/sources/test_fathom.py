@@ -18,6 +18,7 @@ from headway_pipeline.model.errors import (
     TransientSourceError,
     WrongHostError,
 )
+from headway_pipeline.model.ledger import Presence
 from headway_pipeline.model.windows import TimeWindow, day_end, day_start, windows_of
 from headway_pipeline.sandbox.exchange import Reply, Request, html_reply, json_reply
 from headway_pipeline.sandbox.fathom_shapes import recording_id
@@ -576,3 +577,23 @@ def test_the_base_url_is_what_stands_before_meetings() -> None:
 
     for written in ("https://api.fathom.ai/external/v1", "https://api.fathom.ai/external/v1/meetings/"):
         assert clean_base_url(FathomSource, written) == FathomSource.default_base_url
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (json_reply(200, {"transcript": []}), Presence.PRESENT),
+        (json_reply(404, {"error": "Recording not found"}), Presence.GONE),
+        (json_reply(403, {"error": "Forbidden"}), Presence.GONE),
+        (json_reply(422, {"error": "what"}), Presence.UNKNOWN),
+    ],
+)
+def test_a_second_look_asks_for_the_recording_at_the_cost_of_a_heavy_request(
+    reply: Reply, expected: Presence
+) -> None:
+    gate = OpenGate()
+    with Sandbox(world_of()) as sandbox:
+        sandbox.faults.append(Instead(reply, path="/external/v1/recordings/7/transcript"))
+        assert fathom_of(sandbox, gate=gate).look_up(CallRef("7", NOW, None, {})) is expected
+    assert gate.admitted == [CostClass.HEAVY]
+    assert [answer.endpoint for answer in gate.answers] == ["/recordings/{id}/transcript"]

@@ -18,6 +18,7 @@ from headway_pipeline.model.errors import (
     TransientSourceError,
     WrongHostError,
 )
+from headway_pipeline.model.ledger import Presence
 from headway_pipeline.model.windows import TimeWindow
 from headway_pipeline.sandbox.exchange import Reply, Request, html_reply, json_reply
 from headway_pipeline.sandbox.server import Sandbox
@@ -32,6 +33,7 @@ from headway_pipeline_tests.sandbox_fixtures import (
     WINDOW,
     Instead,
     MovableClock,
+    OpenGate,
     call,
     gong_of,
     many_calls,
@@ -518,3 +520,28 @@ def gong_of_now(sandbox: Sandbox) -> GongSource:
     gong = gong_of(sandbox)
     gong.rest.now = lambda: NOW
     return gong
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (json_reply(200, {"requestId": "r", "call": {"id": "7", "isPrivate": True}}), Presence.PRESENT),
+        (json_reply(404, {"requestId": "r", "errors": ["Call ID 7 was not found"]}), Presence.GONE),
+        (json_reply(404, {"requestId": "r", "errors": ["No route"]}), Presence.UNKNOWN),
+        (json_reply(400, {"requestId": "r", "errors": ["bad id"]}), Presence.UNKNOWN),
+        (json_reply(403, {"requestId": "r", "errors": ["scope"]}), Presence.UNKNOWN),
+    ],
+)
+def test_a_second_look_takes_only_gongs_own_words_for_a_call_that_is_gone(reply: Reply, expected: Presence) -> None:
+    with Sandbox(world_of()) as sandbox:
+        sandbox.faults.append(Instead(reply, path="/v2/calls/7"))
+        gate = OpenGate()
+        assert gong_of(sandbox, gate=gate).look_up(CallRef("7", NOW, None, {})) is expected
+    assert [answer.endpoint for answer in gate.answers] == ["/v2/calls/{id}"], "requests are not counted by call"
+
+
+def test_a_second_look_at_a_web_page_is_an_error_and_no_deletion() -> None:
+    with Sandbox(world_of()) as sandbox:
+        sandbox.faults.append(Instead(html_reply(404, "<h1>Call ID 7 was not found</h1>"), path="/v2/calls/7"))
+        with pytest.raises(WrongHostError):
+            gong_of(sandbox).look_up(CallRef("7", NOW, None, {}))

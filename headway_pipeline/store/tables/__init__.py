@@ -12,7 +12,7 @@ from headway_pipeline.store.tables.analysis import (
     themes,
 )
 from headway_pipeline.store.tables.columns import METADATA
-from headway_pipeline.store.tables.messages import listings, messages, sightings, transcripts
+from headway_pipeline.store.tables.messages import listings, messages, missing_calls, sightings, transcripts
 from headway_pipeline.store.tables.models import model_answers, model_batches
 from headway_pipeline.store.tables.operations import (
     api_tokens,
@@ -36,6 +36,7 @@ __all__ = [
     "listings",
     "locks",
     "messages",
+    "missing_calls",
     "model_answers",
     "model_batches",
     "relevance_scores",
