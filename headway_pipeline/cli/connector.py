@@ -122,10 +122,11 @@ def _credentials(source: "type[Source]", credentials_from: str | None) -> Creden
 
 
 def _from_standard_input(source: "type[Source]") -> dict[str, Any]:
+    from headway_pipeline.sources.contract import HttpSource
     from headway_pipeline.sources.oauth import OAUTH_REQUIRED
 
     example = json.dumps({field.name: "..." for field in source.credential_fields})
-    if source.oauth is not None:
+    if issubclass(source, HttpSource) and source.oauth is not None:
         example = f"{example}, or for OAuth {json.dumps(dict.fromkeys(OAUTH_REQUIRED, '...'))}"
     if sys.stdin.isatty():
         say("write the credentials as one JSON object, then end with Ctrl-D:")
