@@ -122,9 +122,12 @@ def _credentials(source: "type[Source]", credentials_from: str | None) -> Creden
 
 
 def _from_standard_input(source: "type[Source]") -> dict[str, Any]:
-    from headway_pipeline.sources.discovery import expected_credentials
+    from headway_pipeline.sources.contract import HttpSource
+    from headway_pipeline.sources.oauth import OAUTH_REQUIRED
 
-    example = expected_credentials(source)
+    example = json.dumps({field.name: "..." for field in source.credential_fields})
+    if issubclass(source, HttpSource) and source.oauth is not None:
+        example = f"{example}, or for OAuth {json.dumps(dict.fromkeys(OAUTH_REQUIRED, '...'))}"
     if sys.stdin.isatty():
         say("write the credentials as one JSON object, then end with Ctrl-D:")
     try:
@@ -133,10 +136,10 @@ def _from_standard_input(source: "type[Source]") -> dict[str, Any]:
         # The text itself must not be shown: it holds secrets.
         raise InputError(
             f"the credentials on standard input are no JSON (line {error.lineno}, column {error.colno})",
-            f"write one JSON object: {example}",
+            f"write one object: {example}",
         ) from None
     if not isinstance(given, dict):
-        raise InputError("the credentials on standard input are no JSON object", f"write one: {example}")
+        raise InputError("the credentials on standard input are no JSON object", f"write {example}")
     return given
 
 

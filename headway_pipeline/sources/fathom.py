@@ -310,7 +310,8 @@ class FathomSource(HttpSource):
             return self._not_recorded(
                 ref, Absence.FORBIDDEN, "Fathom lets these credentials not read this transcript"
             )
-        except RequestRefusedError as error:
+        except (RequestRefusedError, WrongHostError) as error:
+            # Fathom's refusals have no set form, a web page included; the host is the one that just listed the call.
             if error.at.status != HTTPStatus.NOT_FOUND:
                 raise
             return self._not_recorded(ref, Absence.ABSENT, "Fathom has no such recording for these credentials")

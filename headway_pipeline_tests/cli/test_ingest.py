@@ -236,3 +236,22 @@ def test_a_new_theme_tells_how_to_file_all_calls_again(headway: Headway, install
     oldest = (TODAY - timedelta(days=3)).date()
     said = headway("theme", "add", "--workspace-id", "acme", "--name", "Weather")
     assert f"headway ingest --workspace-id acme --since {oldest}" in said.err
+
+
+def test_g16_a_key_that_never_returned_a_call_is_a_warning_wherever_its_health_is_shown(
+    headway: Headway, installation: Installation
+) -> None:
+    installation.sandbox.world = world()
+    installation.sandbox.faults.append(
+        lambda request: json_reply(404, {"errors": ["No calls found corresponding to the provided filters"]})
+    )
+    said = headway(*INGEST)
+    assert said.code == 0, said.err
+    assert "gong: 0 listed, 0 new, 0 changed, 0 unchanged; 1 requests; sees nothing" in said.out
+    assert "warning: gong: sees nothing: the credentials work, but have never shown a call" in said.err
+    assert "sees nothing" in headway("status", "--workspace-id", "acme").out
+    listed = json.loads(headway("connector", "list", "--workspace-id", "acme", "--format", "json").out)
+    assert (listed[0]["health"], listed[0]["health_words"]) == ("sees_nothing", "sees nothing")
+    checked = headway("connector", "check", "--workspace-id", "acme", "gong")
+    assert checked.out.startswith("gong: sees nothing.")
+    assert "warning: gong: the credentials work" in checked.err

@@ -21,10 +21,11 @@ from headway_pipeline.model.errors import (
     TransientSourceError,
     WorkspaceBusyError,
 )
+from headway_pipeline.model.windows import TimeWindow
 from headway_pipeline.model.workspaces import ConnectorHealth, Credentials
-from headway_pipeline.sources.contract import Absence, BadRecord
+from headway_pipeline.sources.contract import Absence, BadRecord, Page
 from headway_pipeline.store import Store
-from headway_pipeline_tests.ingestion.fakes import ASK, AT, NOW, SPEECH, Bench, bench, call
+from headway_pipeline_tests.ingestion.fakes import ASK, AT, NOW, SPEECH, Bench, FakeSource, bench, call
 
 STAGES = (list_calls, fetch_transcripts, score_relevance, extract_features, file_features)
 
@@ -123,6 +124,21 @@ def test_g2_a_listing_that_never_ends_is_stopped(store: Store) -> None:
     at.run = at.with_run(sources={"fake": looping})
     report = list_only(at)
     assert "does not end" in report.troubles[0].words
+    assert len(at.script.listed) == 2
+
+
+def test_g2_new_tokens_over_calls_that_are_all_known_are_stopped(store: Store) -> None:
+    at = bench(store, *(call(str(n), hour=n) for n in range(5)))
+    kind = at.run.sources["fake"]
+    original = kind.list
+
+    def turning(self: FakeSource, window: TimeWindow, token: str | None) -> Page:
+        page = original(self, window, None)
+        return Page(page.calls, f"{len(self.script.listed)}")
+
+    at.run = at.with_run(sources={"fake": type("Turning", (kind,), {"list": turning})})
+    report = list_only(at)
+    assert "only calls of earlier pages" in report.troubles[0].words
     assert len(at.script.listed) == 2
 
 

@@ -110,12 +110,16 @@ def test_f4_a_refusal_within_a_day_means_not_yet_and_later_what_it_says(
     [
         (json_reply(401, {}), BadCredentialsError),
         (json_reply(500, {}), TransientSourceError),
-        (html_reply(404, "<html>no such page</html>"), WrongHostError),
+        (html_reply(200, "<html>welcome</html>"), WrongHostError),
     ],
 )
 def test_other_answers_stay_what_they_are(recordings: Recordings, reply: Reply, expected: type[Exception]) -> None:
     with pytest.raises(expected):
         recordings.ask(reply)
+
+
+def test_f4_a_refusal_may_be_a_web_page(recordings: Recordings) -> None:
+    assert recordings.absence(html_reply(404, "<html>no such page</html>")) == Absence.NOT_READY
 
 
 def test_an_id_cannot_leave_its_place_in_the_address(recordings: Recordings) -> None:
