@@ -316,7 +316,7 @@ def test_an_oauth_connector_is_added_with_its_choices_and_its_secrets_are_sealed
         ((), {"token_url": "http://app.gong.io/token"}, "https only"),
         ((), {"refresh_token": ""}, "refresh_token"),
         (("--setting", "team=x"), {}, "no setting 'team'"),
-        (("--setting", "workspace"), {}, "is empty"),
+        (("--setting", "workspace"), {}, "has no value"),
     ],
 )
 def test_an_oauth_connector_that_cannot_work_is_refused_in_one_line(

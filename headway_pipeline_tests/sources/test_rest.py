@@ -284,7 +284,9 @@ def test_an_answer_that_trickles_is_given_up_at_its_deadline(server: Server, hea
         with connection:
             connection.recv(65_536)
             connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{head}\r\n".encode())
-            while not stop.wait(0.02):
+            for _ in range(200):
+                if stop.wait(0.02):
+                    return
                 try:
                     connection.sendall(b"1\r\n \r\n" if "chunked" in head else b" ")
                 except OSError:
