@@ -17,6 +17,19 @@ ENVIRONMENT_VARIABLES: Mapping[str, str] = {
     "HEADWAY_SECRET_KEY": "keys that seal credentials, comma-separated, newest first",
     "HEADWAY_START_DATE": "first day of the date partitions, taken at the first run",
     "HEADWAY_ALLOWED_HOSTS": "API hosts beside the vendors' own, comma-separated",
+    "HEADWAY_MODEL": "language model that reads the calls, `provider:model` or `provider`",
+    "HEADWAY_MODEL_RELEVANCE": "another model for judging relevance",
+    "HEADWAY_MODEL_EXTRACTION": "another model for extraction",
+    "HEADWAY_MODEL_MATCHING": "another model for filing under themes",
+    "HEADWAY_BUDGET_USD": "the most that models may cost a workspace in a calendar month",
+    "HEADWAY_CALLS_AT_ONCE": "how many calls a model reads at the same time",
+    "HEADWAY_MODEL_CONTEXT_TOKENS": "length of the models' context, where their server cannot tell",
+    "ANTHROPIC_API_KEY": "key for Claude",
+    "ANTHROPIC_BASE_URL": "another address than Anthropic's: a proxy, the sandbox",
+    "OPENAI_API_KEY": "key for GPT",
+    "OPENAI_BASE_URL": "another address than OpenAI's, with its `/v1`: a proxy, the sandbox",
+    "OPENAI_COMPATIBLE_API_KEY": "key for a compatible server, if it wants one",
+    "OPENAI_COMPATIBLE_BASE_URL": "address of a compatible server, with its `/v1`: Ollama, vLLM, llama.cpp, Azure",
     "GONG_ACCESS_KEY": "Gong access key for a connector made with `--credentials env`",
     "GONG_SECRET_KEY": "Gong secret key for a connector made with `--credentials env`",
     "FATHOM_API_TOKEN": "Fathom API key for a connector made with `--credentials env`",
@@ -30,6 +43,7 @@ IGNORED_VARIABLES: Mapping[str, str] = {
 
 HOME_FOLDER = ".headway"
 DEFAULT_YEARS_BACK = 2
+DEFAULT_CALLS_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +54,9 @@ class Settings:
         home: absolute path of HEADWAY_HOME; may not exist yet.
         database_url: SQLAlchemy URL; may hold a password, so it is never shown.
         secret_key: HEADWAY_SECRET_KEY, or None.
-        environment: the variables sources may read credentials from.
+        environment: the variables sources and models may read credentials from.
+        budget_usd: the most that models may cost a workspace in a calendar month, or None.
+        calls_at_once: how many calls a model reads at the same time.
     """
 
     home: Path
@@ -49,6 +65,8 @@ class Settings:
     start_date: date
     allowed_hosts: frozenset[str]
     environment: Mapping[str, str] = field(repr=False, default_factory=dict)
+    budget_usd: float | None = None
+    calls_at_once: int = DEFAULT_CALLS_AT_ONCE
 
     @property
     def is_embedded(self) -> bool:
@@ -124,6 +142,8 @@ def load_settings(environment: Mapping[str, str], working_folder: Path) -> Setti
         start_date=_start_date(home, environment),
         allowed_hosts=_hosts(environment.get("HEADWAY_ALLOWED_HOSTS", "")),
         environment=dict(environment),
+        budget_usd=_number(environment, "HEADWAY_BUDGET_USD", at_least=0.0),
+        calls_at_once=int(_number(environment, "HEADWAY_CALLS_AT_ONCE", at_least=1.0) or DEFAULT_CALLS_AT_ONCE),
     )
 
 
@@ -139,6 +159,21 @@ def current_settings() -> Settings:
 
 def _hosts(listed: str) -> frozenset[str]:
     return frozenset(host.strip().lower() for host in listed.split(",") if host.strip())
+
+
+def _number(environment: Mapping[str, str], name: str, *, at_least: float) -> float | None:
+    """The number a variable holds; None where it is not set."""
+    written = environment.get(name, "").strip()
+    if not written:
+        return None
+    try:
+        number = float(written)
+    except ValueError:
+        number = float("nan")
+    # Written so that "nan", which is a number to `float`, does not pass.
+    if not at_least <= number < float("inf"):
+        raise ConfigurationError(f"{name} is {written!r}", f"write a number from {at_least:g} on, or unset it")
+    return number
 
 
 def _start_date(home: Path, environment: Mapping[str, str]) -> date:

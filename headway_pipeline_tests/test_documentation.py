@@ -7,6 +7,7 @@ import click
 import pytest
 
 from headway_pipeline.cli.main import COMMANDS, headway
+from headway_pipeline.llm.discovery import discover as discover_providers
 from headway_pipeline.settings import ENVIRONMENT_VARIABLES
 from headway_pipeline.sources.discovery import discover
 
@@ -55,6 +56,8 @@ def test_every_environment_variable_that_is_read_is_declared() -> None:
             assert found in declared, f"{path.name} reads {found}"
     for source in discover().values():
         assert {field.environment for field in source.credential_fields} <= declared
+    for provider in discover_providers().values():
+        assert {provider.key_variable, provider.url_variable} <= declared
 
 
 @pytest.mark.parametrize("name", list(discover()))

@@ -19,30 +19,9 @@ from headway_pipeline.model.features import (
     ThemeScore,
     Urgency,
 )
+from headway_pipeline.model.usage import Usage
 
-__all__ = ["Analyst", "Candidate", "Matches", "Quote", "Reading", "Relevance", "Usage"]
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What an answer cost. `cost_usd` is None where the price is unknown, never 0."""
-
-    requests: int = 0
-    cached: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost_usd: float | None = 0.0
-
-    def __add__(self, other: "Usage") -> "Usage":
-        """Both together; an unknown price makes the sum unknown."""
-        known = self.cost_usd is not None and other.cost_usd is not None
-        return Usage(
-            self.requests + other.requests,
-            self.cached + other.cached,
-            self.input_tokens + other.input_tokens,
-            self.output_tokens + other.output_tokens,
-            (self.cost_usd or 0.0) + (other.cost_usd or 0.0) if known else None,
-        )
+__all__ = ["Analyst", "Candidate", "Matches", "Quote", "Reading", "Relevance"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +37,7 @@ class Relevance:
     confidence: float
     reason: str
     best: tuple[ThemeScore, ...] = ()
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +66,17 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What an analyst found in one call, and the tone of the call as a whole."""
+    """What an analyst found in one call, and the tone of the call as a whole.
+
+    Attributes:
+        unread: turns that read like instructions to a machine and could not be read apart.
+    """
 
     candidates: tuple[Candidate, ...]
     sentiment: Sentiment
     sentiment_score: float
     usage: Usage = field(default_factory=Usage)
+    unread: int = 0
 
 
 @dataclass(frozen=True, slots=True)

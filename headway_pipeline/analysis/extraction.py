@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from headway_pipeline.analysis.contract import Analyst, Candidate, Usage
+from headway_pipeline.analysis.contract import Analyst, Candidate
 from headway_pipeline.analysis.grounding import Grounded, GroundingIndex, RefusalReason
 from headway_pipeline.model.calls import Transcript
 from headway_pipeline.model.features import Evidence, ExtractedFeature, FeatureType, Sentiment, Urgency
+from headway_pipeline.model.usage import Usage
 
 __all__ = ["Extraction", "Refused", "extract"]
 
@@ -36,6 +37,7 @@ class Extraction:
     Attributes:
         items: in the order in which their first evidence was spoken.
         merged: how many grounded items were duplicates of another and became part of it.
+        unread: turns that the analyst did not read; see `Reading`.
     """
 
     items: tuple[ExtractedFeature, ...]
@@ -44,6 +46,7 @@ class Extraction:
     sentiment_score: float
     usage: Usage
     merged: int = 0
+    unread: int = 0
 
 
 def extract(analyst: Analyst, transcript: Transcript) -> Extraction:
@@ -70,6 +73,7 @@ def extract(analyst: Analyst, transcript: Transcript) -> Extraction:
         sentiment_score=_within(-1.0, reading.sentiment_score, 1.0),
         usage=reading.usage,
         merged=len(grounded) - len(items),
+        unread=reading.unread,
     )
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from headway_pipeline.analysis.contract import Analyst, Usage
+from headway_pipeline.analysis.contract import Analyst
 from headway_pipeline.model.errors import AnalysisError
 from headway_pipeline.model.features import ExtractedFeature, Filing, Theme, ThemeScore
+from headway_pipeline.model.usage import Usage
 
 __all__ = ["FILING_THRESHOLD", "Matching", "match"]
 

@@ -89,8 +89,20 @@ def _sources(_settings: Settings) -> str:
     return ", ".join(sorted(discover()))
 
 
-def _analyst(_settings: Settings) -> str:
-    return "offline rules: deterministic, no key, no cost"
+def _analyst(settings: Settings) -> str:
+    """Who reads the calls; a model must have its key, and is not asked."""
+    from headway_pipeline.ingestion.analysts import model_settings
+    from headway_pipeline.llm.discovery import connect
+
+    chosen = model_settings(settings.environment)
+    for choice in (chosen.model, *chosen.stage_models.values()):
+        if choice is not None:
+            connect(choice.provider, settings.environment)
+    if chosen.model is None:
+        return "offline rules: deterministic, no key, no cost; they miss what is only implied"
+    stages = "".join(f", {stage.value} by {choice or 'the rules'}" for stage, choice in chosen.stage_models.items())
+    budget = "no budget" if settings.budget_usd is None else f"{settings.budget_usd:g} USD a month and workspace"
+    return f"{chosen.model}{stages}; {settings.calls_at_once} calls at once; {budget}"
 
 
 def _dagster(settings: Settings) -> str:

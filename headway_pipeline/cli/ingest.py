@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from headway_pipeline.cli.budget import (
+    budget_option,
+    estimate_words,
+    reader_name,
+    reading_run,
+    shown_estimate,
+)
 from headway_pipeline.cli.context import opened, read_day, ready_settings, verbose_option, workspace_option
-from headway_pipeline.cli.output import MOST_ROWS, say
+from headway_pipeline.cli.output import MOST_ROWS, plain, say, show_made
 from headway_pipeline.model.errors import InputError
+from headway_pipeline.model.windows import days_between
 from headway_pipeline.model.workspaces import Workspace
 
 if TYPE_CHECKING:
@@ -34,6 +42,10 @@ MOST_DAYS_BACK = 3650
 )
 @click.option("--since", metavar="DAY", help="First UTC day, YYYY-MM-DD.")
 @click.option("--until", metavar="DAY", help="Last UTC day, YYYY-MM-DD; today when left out.")
+@budget_option
+@click.option(
+    "--estimate", is_flag=True, help="List and transcribe only, then say what reading would cost; no model is asked."
+)
 @click.option(
     "--format",
     "output_format",
@@ -50,6 +62,8 @@ def command(
     days_back: int | None,
     since: str | None,
     until: str | None,
+    budget_usd: float | None,
+    estimate: bool,
     output_format: str,
     verbose: bool,
 ) -> int:
@@ -64,8 +78,35 @@ def command(
         from headway_pipeline.sources.discovery import find_source
 
         connector_type = find_source(connector_type).name
-    report = ingest_workspace(workspace, first, last, limit=limit, connector_type=connector_type, verbose=verbose)
+    bounds: dict[str, Any] = {"limit": limit, "connector_type": connector_type, "budget_usd": budget_usd}
+    if estimate:
+        return _estimate(workspace, first, last, output_format, verbose=verbose, **bounds)
+    report = ingest_workspace(workspace, first, last, verbose=verbose, **bounds)
     report.show(output_format)
+    return report.exit_code
+
+
+def _estimate(workspace: Workspace, since: date, until: date, output_format: str, **bounds: Any) -> int:
+    """Fetch, and say what reading what is there would cost."""
+    from headway_pipeline.ingestion.estimates import Estimate, estimate_reading
+    from headway_pipeline.ingestion.run import Part
+    from headway_pipeline.orchestration.jobs import FETCHING
+
+    report = ingest_workspace(workspace, since, until, assets=FETCHING, **bounds)
+    with opened() as store:
+        run = reading_run(store, ready_settings())
+        found = estimate_reading(run, Part(workspace, days_between(since, until)))
+        reader = reader_name(run, workspace)
+    total = sum(found.values(), start=Estimate())
+    for failure in report.failures:
+        say(f"error: {plain(failure)}")
+    made = {
+        "workspace": workspace.slug,
+        "since": since.isoformat(),
+        "until": until.isoformat(),
+        "estimate": shown_estimate(total, reader),
+    }
+    show_made(made, output_format, estimate_words(total, reader))
     return report.exit_code
 
 
@@ -90,21 +131,36 @@ def ingest_workspace(
     *,
     limit: int | None = None,
     connector_type: str | None = None,
+    budget_usd: float | None = None,
+    assets: tuple[str, ...] = (),
+    is_batch: bool = False,
     verbose: bool = False,
 ) -> "IngestReport":
-    """Run the job and gather what it did."""
+    """Run the job, or only some of its assets, and gather what it did."""
     from headway_pipeline.cli.ingest_report import build_report
     from headway_pipeline.orchestration.launch import IngestRequest, ingest
 
     settings = ready_settings()
-    request = IngestRequest(workspace.slug, since, until, limit, connector_type, verbose)
+    request = IngestRequest(
+        slug=workspace.slug,
+        since=since,
+        until=until,
+        limit=limit,
+        connector_type=connector_type,
+        verbose=verbose,
+        budget_usd=budget_usd,
+        assets=assets,
+        is_batch=is_batch,
+    )
     started = time.monotonic()
     with _progress_bars() as progress:
         outcome = ingest(settings, request, progress)
     if outcome.is_interrupted:
         raise click.Abort
     with opened() as store:
-        return build_report(store, workspace, request, outcome, seconds=time.monotonic() - started)
+        reader = reader_name(reading_run(store, settings), workspace)
+        seconds = time.monotonic() - started
+        return build_report(store, workspace, request, outcome, seconds=seconds, reader=reader)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from headway_pipeline.cli.budget import price_words
 from headway_pipeline.cli.output import plain, say
 from headway_pipeline.model.ledger import MessageState, ReasonCode
 from headway_pipeline.model.windows import days_between
@@ -29,6 +30,12 @@ SEVERITY = (
     ConnectorHealth.WRONG_HOST,
     ConnectorHealth.BAD_CREDENTIALS,
 )
+#: The name of the rules, and what is said where they read.
+OFFLINE = "offline"
+OFFLINE_WORDS = (
+    "read by the offline rules, which miss much of what is only implied: set ANTHROPIC_API_KEY or OPENAI_API_KEY, or "
+    "HEADWAY_MODEL, for a language model; HEADWAY_MODEL=offline keeps the rules whatever is set"
+)
 #: From the run's metadata; the other numbers are the ledger's after the run.
 RUN_COUNTS = ("listed", "new", "changed", "unchanged", "requests")
 #: What ended as it should needs no note.
@@ -37,6 +44,7 @@ NOTED_REASONS = set(ReasonCode) - {
     ReasonCode.OFF_TOPIC,
     ReasonCode.MARKED_PRIVATE,
     ReasonCode.GONE,
+    ReasonCode.ERASED,
 }
 LEDGER_COUNTS = tuple(state for state in MessageState if state != MessageState.LISTED)
 
@@ -55,8 +63,16 @@ class IngestReport:
         if output_format == "json":
             click.echo(json.dumps(self.answer, ensure_ascii=False, default=str))
         else:
-            for line in _lines(self.answer):
-                click.echo(line)
+            self.show_data()
+        self.show_words()
+
+    def show_data(self) -> None:
+        """What was done, for people."""
+        for line in _lines(self.answer):
+            click.echo(line)
+
+    def show_words(self) -> None:
+        """What waits and what failed, on standard error."""
         for note in self.notes:
             say(plain(note))
         for failure in self.failures:
@@ -64,9 +80,15 @@ class IngestReport:
 
 
 def build_report(
-    store: Store, workspace: Workspace, request: IngestRequest, outcome: IngestOutcome, *, seconds: float
+    store: Store,
+    workspace: Workspace,
+    request: IngestRequest,
+    outcome: IngestOutcome,
+    *,
+    seconds: float,
+    reader: str,
 ) -> IngestReport:
-    """Gather the run's outcome and the ledger's state over the request's days."""
+    """Gather the run's outcome and the ledger's state over the request's days; `reader` read the calls."""
     days = days_between(request.since, request.until)
     features = store.filings.counts(workspace.id, days).values()
     answer = {
@@ -77,13 +99,11 @@ def build_report(
         "sources": _sources(store, workspace, request, outcome),
         "features": sum(sum(day.by_theme.values()) for day in features),
         "inbox": sum(day.inbox for day in features),
-        "model": asdict(outcome.usage),
+        "model": {"read_by": reader, **asdict(outcome.usage)},
         "seconds": round(seconds, 1),
     }
-    waiting = {
-        f"{waiting.source}: {waiting.reason}"
-        for waiting in store.messages.waiting(workspace.id, days, codes=NOTED_REASONS)
-    }
+    standing = store.messages.waiting(workspace.id, days, codes=NOTED_REASONS)
+    waiting = {f"{waiting.source}: {waiting.reason}" for waiting in standing}
     connectors = store.connectors.list(workspace.id, connector_type=request.connector_type)
     advice = [
         f"{connector.name}: {connector.health_words}: {connector.advice}"
@@ -93,7 +113,10 @@ def build_report(
     warnings = [f"warning: {words}" for words in (*advice, *outcome.warnings.values())]
     notes = (*warnings, *(sorted(waiting) if outcome.has_succeeded else ()))
     failures = outcome.failures + tuple(f"check {name}: {words}" for name, words in outcome.failed_checks.items())
-    return IngestReport(answer, failures, notes, _exit_code(answer, outcome))
+    if reader == OFFLINE:
+        notes += (OFFLINE_WORDS,)
+    codes = {waiting.reason.code for waiting in standing}
+    return IngestReport(answer, failures, notes, _exit_code(answer, outcome, codes))
 
 
 def _sources(
@@ -119,13 +142,16 @@ def _sources(
     return found
 
 
-def _exit_code(answer: dict[str, Any], outcome: IngestOutcome) -> int:
+def _exit_code(answer: dict[str, Any], outcome: IngestOutcome, codes: set[ReasonCode]) -> int:
     healths = {source["health"] for source in answer["sources"].values()}
     troubled = healths - {ConnectorHealth.OK.value, ConnectorHealth.SEES_NOTHING.value}
     if outcome.has_succeeded and not outcome.failed_checks:
         return EXIT_COMPLETE
     is_only_incomplete = outcome.is_incomplete_only and set(outcome.failed_checks) <= {"sources_complete"}
-    if troubled == {ConnectorHealth.PAUSED_UNTIL.value} and is_only_incomplete:
+    is_paused = troubled == {ConnectorHealth.PAUSED_UNTIL.value} or (
+        not troubled and ReasonCode.MODEL_PAUSED in codes and ReasonCode.MODEL_FAILED not in codes
+    )
+    if is_paused and is_only_incomplete:
         return EXIT_PAUSED
     return EXIT_FAILED
 
@@ -144,5 +170,16 @@ def _lines(answer: dict[str, Any]) -> list[str]:
         held = ", ".join(part for part in (waiting, states) if part)
         lines.append(f"    in the ledger: {held or 'nothing yet'}")
     lines.append(f"  {answer['features']} features under themes, {answer['inbox']} in the inbox")
+    lines.append(f"  {_model_words(answer['model'])}")
     lines.append(f"  {answer['seconds']} s, run {answer['run_id']}")
     return lines
+
+
+def _model_words(model: dict[str, Any]) -> str:
+    """Who read, and what it cost."""
+    if model["read_by"] == OFFLINE:
+        return "read by the offline rules"
+    return (
+        f"read by {model['read_by']}: {model['requests']} requests, {model['cached']} answers from the store, "
+        f"{model['input_tokens']:,} tokens in, {model['output_tokens']:,} out, {price_words(model['cost_usd'])}"
+    )

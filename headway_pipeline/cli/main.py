@@ -21,10 +21,12 @@ __all__ = ["COMMANDS", "headway", "run"]
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("headway_pipeline.cli.demo", "Try everything in a minute, against a local sandbox."),
     "up": ("headway_pipeline.cli.up", "Start Dagster on this machine."),
-    "workspace": ("headway_pipeline.cli.workspace", "Add and list workspaces."),
+    "workspace": ("headway_pipeline.cli.workspace", "Add, list and edit workspaces."),
     "connector": ("headway_pipeline.cli.connector", "Add, list, check and disable connectors to sources."),
     "theme": ("headway_pipeline.cli.theme", "Add, list, edit and archive themes."),
     "ingest": ("headway_pipeline.cli.ingest", "Pull a workspace's calls and turn them into filed features."),
+    "backfill": ("headway_pipeline.cli.backfill", "The same over a range of days, for all workspaces; in batches."),
+    "reanalyse": ("headway_pipeline.cli.reanalyse", "Read calls again with the present model; says its price first."),
     "messages": ("headway_pipeline.cli.messages", "List calls with their state in the ledger."),
     "features": ("headway_pipeline.cli.features", "List features filed under themes, with their quotes."),
     "inbox": ("headway_pipeline.cli.inbox", "List what was extracted but fits no theme."),
@@ -32,7 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("headway_pipeline.cli.status", "Show the ledger, the connectors' health and the lag."),
     "erase": ("headway_pipeline.cli.erase", "Remove a person or a call for good, with a receipt."),
     "doctor": ("headway_pipeline.cli.doctor", "Check this installation and say what to mend."),
-    "sandbox": ("headway_pipeline.cli.sandbox", "Serve a local Gong and Fathom with made-up or given calls."),
+    "sandbox": ("headway_pipeline.cli.sandbox", "Serve a local Gong, Fathom, Claude and GPT."),
     "db": ("headway_pipeline.cli.db", "Bring the database's tables up to date."),
 }
 

@@ -1,4 +1,4 @@
-"""`headway sandbox`: a local Gong and a local Fathom over real HTTP, with made-up calls or a file of them."""
+"""`headway sandbox`: a local Gong, Fathom, Claude and GPT over real HTTP, with made-up calls or a file of them."""
 
 import time
 from datetime import UTC, datetime
@@ -41,7 +41,8 @@ def command(
     scenario: str | None,
     verbose: bool,  # noqa: ARG001
 ) -> None:
-    """Serve a local Gong and a local Fathom on the loopback address until Ctrl-C."""
+    """Serve a local Gong, Fathom, Claude and GPT on the loopback address until Ctrl-C."""
+    from headway_pipeline.sandbox.models.api import demo_truth
     from headway_pipeline.sandbox.server import Sandbox
     from headway_pipeline.sandbox.worlds import demo_world, world_from_file
 
@@ -56,6 +57,8 @@ def command(
     else:
         world = world_from_file(calls_file, today, rebase_dates, source)
     with Sandbox(world, port=port) as sandbox:
+        # The calls of a file hold nothing the models know of: they answer that nothing is asked for.
+        sandbox.models.model.truth = demo_truth() if calls_file is None else ()
         for company in world.companies:
             in_gong, in_fathom = len(company.calls_in("gong")), len(company.calls_in("fathom"))
             say(f"{company.name}: {in_gong} calls in Gong, {in_fathom} in Fathom")
@@ -64,6 +67,9 @@ def command(
             say(f"  Fathom's API key  {company.api_token}")
         say(f"Gong answers at {sandbox.base_url} (connector add --type gong --base-url {sandbox.base_url})")
         say(f"Fathom answers at {sandbox.fathom_url} (connector add --type fathom --base-url {sandbox.fathom_url})")
+        say("Models answer from what was planted, so they measure plumbing only (any key will do):")
+        say(f"  ANTHROPIC_BASE_URL={sandbox.models.anthropic_url}")
+        say(f"  OPENAI_BASE_URL={sandbox.models.openai_url}")
         if scenario is not None:
             from headway_pipeline.sandbox.scenarios import begin
 

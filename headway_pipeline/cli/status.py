@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from headway_pipeline.cli.budget import price_words
 from headway_pipeline.cli.context import opened, read_day, verbose_option, workspace_option
 from headway_pipeline.cli.output import Column, format_option, say, show
 from headway_pipeline.model.errors import InputError
@@ -73,7 +74,7 @@ def command(
     output_format: str,
     verbose: bool,  # noqa: ARG001
 ) -> None:
-    """Show the ledger by source and state, the connectors' health and completeness, and the lag.
+    """Show the ledger by source and state, the connectors' health and completeness, the lag, and what models cost.
 
     With --days or --since also what each connector listed of each day against what the ledger holds of it.
     """
@@ -106,6 +107,12 @@ def command(
     if shown is not None:
         click.echo()
         show(status["days"], DAY_COLUMNS, output_format, empty="none of these days was listed yet")
+    model = status["model"]
+    unpriced = f", and {model['unpriced']} answers of unknown price" if model["unpriced"] else ""
+    say(
+        f"language models: {model['answers']} answers, {model['input_tokens']:,} tokens in, "
+        f"{model['output_tokens']:,} out, {price_words(model['cost_usd'])}{unpriced}"
+    )
     newest = status["lag"]["newest_call_at"]
     say(f"newest call: {newest:%Y-%m-%d %H:%M} UTC" if newest else "no call yet")
     if held:

@@ -1,16 +1,20 @@
-"""`headway workspace`: add and list workspaces."""
+"""`headway workspace`: add and list workspaces, and say how their calls are read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import click
 
-from headway_pipeline.cli.context import made_format_option, opened, verbose_option
+from headway_pipeline.cli.context import made_format_option, opened, verbose_option, workspace_option
 from headway_pipeline.cli.output import Column, format_option, show, show_made
+from headway_pipeline.model.errors import InputError
 
 __all__ = ["command"]
 
 
 @click.group(name="workspace")
 def command() -> None:
-    """Add and list workspaces."""
+    """Add, list and edit workspaces."""
 
 
 @command.command()
@@ -31,6 +35,83 @@ def add(name: str, slug: str | None, vendor_domains: tuple[str, ...], output_for
         workspace = store.workspaces.add(name, slug=slug, vendor_domains=frozenset(vendor_domains))
     made = {"id": workspace.id, "slug": workspace.slug, "name": workspace.name}
     show_made(made, output_format, f"workspace {workspace.slug} ({workspace.id})")
+
+
+@command.command()
+@workspace_option
+@click.option(
+    "--model", metavar="PROVIDER:MODEL", help='Who reads its calls; "offline" for the rules, "" for HEADWAY_MODEL.'
+)
+@click.option(
+    "--stage-model",
+    "stage_models",
+    multiple=True,
+    metavar="STAGE=PROVIDER:MODEL",
+    help='Another model for relevance, extraction or matching; "STAGE=" takes it back. Repeatable.',
+)
+@click.option(
+    "--monthly-budget-usd", type=float, metavar="USD", help="Cap of a calendar month; below 0 for the installation's."
+)
+@click.option("--redact/--no-redact", default=None, help="Take personal data out of what a model is shown.")
+@made_format_option
+@verbose_option
+def edit(
+    workspace_ref: str,
+    model: str | None,
+    stage_models: tuple[str, ...],
+    monthly_budget_usd: float | None,
+    redact: bool | None,
+    output_format: str,
+    verbose: bool,  # noqa: ARG001
+) -> None:
+    """Change how a workspace's calls are read from now on. What was read stays until `headway reanalyse`."""
+    with opened() as store:
+        workspace = store.workspaces.find(workspace_ref)
+        reading = workspace.reading
+        if model is not None:
+            reading = replace(reading, model=_checked(model))
+        if stage_models:
+            reading = replace(reading, stage_models=_with_stages(reading.stage_models, stage_models))
+        if monthly_budget_usd is not None:
+            reading = replace(reading, monthly_budget_usd=monthly_budget_usd if monthly_budget_usd >= 0 else None)
+        if redact is not None:
+            reading = replace(reading, is_redacting=redact)
+        workspace = store.workspaces.set_reading(workspace.id, reading)
+    made = {"id": workspace.id, "slug": workspace.slug, "name": workspace.name, "reading": reading.to_json()}
+    shown = ", ".join(f"{name} {value}" for name, value in reading.to_json().items()) or "as the installation"
+    show_made(made, output_format, f"workspace {workspace.slug} is read: {shown}")
+
+
+def _checked(model: str) -> str | None:
+    """The model as it is stored; None for none.
+
+    Raises:
+        ConfigurationError: there is no such model.
+    """
+    if not model.strip():
+        return None
+    from headway_pipeline.ingestion.analysts import OFFLINE, named_model
+
+    choice = named_model(model, "the option")
+    return OFFLINE if choice is None else str(choice)
+
+
+def _with_stages(standing: Mapping[str, str], given: Sequence[str]) -> dict[str, str]:
+    from headway_pipeline.llm.contract import Stage
+
+    changed = dict(standing)
+    for option in given:
+        stage, equals, model = option.partition("=")
+        if stage not in set(Stage) or not equals:
+            raise InputError(
+                f"--stage-model {option!r} names no stage and model",
+                f"write STAGE=PROVIDER:MODEL with one of {', '.join(Stage)}",
+            )
+        chosen = _checked(model)
+        changed.pop(stage, None)
+        if chosen is not None:
+            changed[stage] = chosen
+    return changed
 
 
 COLUMNS = (

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from headway_pipeline.ingestion.quota import Verdict, admit, closed, learn, read_quota, stored_quota
 from headway_pipeline.ingestion.run import Allowance, Effects, SourceTuning
-from headway_pipeline.model.errors import BudgetSpentError, Failing, RateLimitedError
+from headway_pipeline.model.errors import Failing, RateLimitedError, RequestsSpentError
 from headway_pipeline.model.windows import day_end
 from headway_pipeline.model.workspaces import Connector
 from headway_pipeline.sources.rest import Answer, CostClass
@@ -63,7 +63,7 @@ class Limiter:
         """Count the next request and return when it may go.
 
         Raises:
-            BudgetSpentError: the day's or the run's budget is.
+            RequestsSpentError: the day's or the run's budget is.
             RateLimitedError: the source asked for a longer wait than the run has patience for.
         """
         if self._allowance.requests >= self._tuning.requests_per_run:
@@ -155,9 +155,9 @@ class Limiter:
         self._allowance.waited_s += wait_s
         self._effects.sleep(wait_s)
 
-    def _day_is_spent(self) -> BudgetSpentError:
+    def _day_is_spent(self) -> RequestsSpentError:
         now = self._effects.now()
-        return BudgetSpentError(
+        return RequestsSpentError(
             f"{self._connector.connector_type}: the budget of {self._tuning.requests_per_day} requests for today is "
             "spent",
             "the rest follows tomorrow; raise requests_per_day on the source's resource if the vendor allows it",
@@ -165,8 +165,8 @@ class Limiter:
             retry_after_s=(day_end(now.date()) - now) / timedelta(seconds=1),
         )
 
-    def _run_is_spent(self) -> BudgetSpentError:
-        return BudgetSpentError(
+    def _run_is_spent(self) -> RequestsSpentError:
+        return RequestsSpentError(
             f"{self._connector.connector_type}: the budget of {self._tuning.requests_per_run} requests for one run "
             "is spent",
             "the next run goes on; raise requests_per_run on the source's resource for longer runs",

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from headway_pipeline.ingestion.limiter import Limiter
 from headway_pipeline.ingestion.run import Effects
-from headway_pipeline.model.errors import BudgetSpentError, RateLimitedError, TransientSourceError
+from headway_pipeline.model.errors import RateLimitedError, RequestsSpentError, TransientSourceError
 
 __all__ = ["with_patience"]
 
@@ -23,7 +23,7 @@ def with_patience(ask: Callable[[], Result], limiter: Limiter, effects: Effects,
     Every wait counts towards the patience that the connector has in this run.
 
     Raises:
-        BudgetSpentError: our own budget is spent.
+        RequestsSpentError: our own budget is spent.
         RateLimitedError: the source asks for a longer wait than there is patience for, or keeps asking.
         TransientSourceError: it still fails after `retries` further tries.
         SourceError: anything else, at once.
@@ -32,7 +32,7 @@ def with_patience(ask: Callable[[], Result], limiter: Limiter, effects: Effects,
         is_last = attempt == retries
         try:
             return ask()
-        except BudgetSpentError:
+        except RequestsSpentError:
             raise
         except RateLimitedError as error:
             # The gate may know better: an answer that named no wait has shut it for its bucket's window.

@@ -1,8 +1,12 @@
 """Stage 3: is a call about any of the workspace's themes?"""
 
+from dataclasses import dataclass
+
+from headway_pipeline.analysis.contract import Analyst, Relevance
 from headway_pipeline.ingestion.limits import within_limit
-from headway_pipeline.ingestion.quarantine import set_aside_on_failure
+from headway_pipeline.ingestion.reading import read_calls
 from headway_pipeline.ingestion.run import Part, Run, StageReport
+from headway_pipeline.llm.contract import Stage
 from headway_pipeline.model.features import Theme, themes_hash
 from headway_pipeline.model.ledger import MessageState, Reason, ReasonCode
 from headway_pipeline.store import DueCall, Lease
@@ -24,40 +28,42 @@ def score_relevance(run: Run, part: Part, lease: Lease) -> StageReport:
         _wait_for_themes(run, part, lease, due, report)
         return report
     due = within_limit(run, lease, due, report)
-    for done, call in enumerate(due, start=1):
-        with set_aside_on_failure(run, lease, call, report):
-            _score(run, part, lease, call, themes, current, report)
-        run.progress("relevance", part.workspace.slug, done, len(due))
+    judging = _Judging(run, part, lease, report, themes)
+    read_calls(run, part, lease, due, report, stage=Stage.RELEVANCE, read=judging.read, keep=judging.keep)
     return report
 
 
-def _score(
-    run: Run,
-    part: Part,
-    lease: Lease,
-    call: DueCall,
-    themes: tuple[Theme, ...],
-    current: str,
-    report: StageReport,
-) -> None:
-    transcript = run.store.transcripts.get(part.workspace.id, call.id)
-    relevance = run.analyst.judge_relevance(transcript, themes)
-    run.store.relevance_scores.record(
-        lease,
-        call.id,
-        is_relevant=relevance.is_relevant,
-        confidence=relevance.confidence,
-        reason=relevance.reason,
-        best=relevance.best,
-        text_hash=call.text_hash,
-        themes_hash=current,
-        analyst=run.analyst.name,
-        analyst_version=run.analyst.version,
-    )
-    day = call.occurred_at.date()
-    report.count(day, call.source, "relevant" if relevance.is_relevant else "not_relevant")
-    report.confidences.setdefault(day, []).append(relevance.confidence)
-    report.charge(day, relevance.usage)
+@dataclass(frozen=True, slots=True)
+class _Judging:
+    run: Run
+    part: Part
+    lease: Lease
+    report: StageReport
+    themes: tuple[Theme, ...]
+
+    def read(self, call: DueCall) -> tuple[Analyst, Relevance]:
+        analyst = self.run.analyst_of(Stage.RELEVANCE, self.part.workspace, call.id)
+        transcript = self.run.store.transcripts.get(self.part.workspace.id, call.id)
+        return analyst, analyst.judge_relevance(transcript, self.themes)
+
+    def keep(self, call: DueCall, found: tuple[Analyst, Relevance]) -> None:
+        analyst, relevance = found
+        day = call.occurred_at.date()
+        self.report.charge(day, relevance.usage)
+        self.run.store.relevance_scores.record(
+            self.lease,
+            call.id,
+            is_relevant=relevance.is_relevant,
+            confidence=relevance.confidence,
+            reason=relevance.reason,
+            best=relevance.best,
+            text_hash=call.text_hash,
+            themes_hash=themes_hash(self.themes),
+            analyst=analyst.name,
+            analyst_version=analyst.version,
+        )
+        self.report.count(day, call.source, "relevant" if relevance.is_relevant else "not_relevant")
+        self.report.confidences.setdefault(day, []).append(relevance.confidence)
 
 
 def _wait_for_themes(run: Run, part: Part, lease: Lease, due: list[DueCall], report: StageReport) -> None:

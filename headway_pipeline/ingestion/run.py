@@ -7,14 +7,27 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from typing import Protocol
 from uuid import UUID
 
-from headway_pipeline.analysis.contract import Analyst, Usage
+from headway_pipeline.analysis.contract import Analyst
+from headway_pipeline.llm.contract import LLMUsage, Stage
+from headway_pipeline.model.usage import Usage
 from headway_pipeline.model.workspaces import Workspace
 from headway_pipeline.sources.contract import Bucket, Source
-from headway_pipeline.store import Store
+from headway_pipeline.store import Lease, Store
 
-__all__ = ["Allowance", "Effects", "Part", "Progress", "Run", "SourceTuning", "StageReport", "Trouble"]
+__all__ = [
+    "Allowance",
+    "Analysts",
+    "Effects",
+    "Part",
+    "Progress",
+    "Run",
+    "SourceTuning",
+    "StageReport",
+    "Trouble",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +117,34 @@ def no_progress(_stage: str, _workspace: str, _done: int, _total: int | None) ->
     """Shows nothing."""
 
 
+class Analysts(Protocol):
+    """The language models that read calls, where there are any. `analysts.LanguageModels` is the real one."""
+
+    def analyst(self, stage: Stage, workspace: Workspace, message_id: UUID) -> Analyst | None:
+        """Who reads one call at one stage; None for the run's own analyst."""
+        ...
+
+    def read_by(self, stage: Stage, workspace: Workspace) -> tuple[str, str] | None:
+        """Name and version of the model's analyst at a stage; None for the run's own analyst."""
+        ...
+
+    def price_usd(self, stage: Stage, workspace: Workspace, usage: LLMUsage, at: datetime) -> float | None:
+        """What `usage` costs at whoever reads; None where nobody knows."""
+        ...
+
+    def release_others(self, lease: Lease) -> None:
+        """Free what runs that ended were asking for in the lease's workspace."""
+        ...
+
+    def hand_in(self) -> None:
+        """Hand in what a stage collected for a batch.
+
+        Raises:
+            ModelError: the provider does not take it.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One run over any rectangle of workspaces and days.
@@ -113,6 +154,9 @@ class Run:
         until: no call after this instant is asked for; fixed at the start of the run.
         limit: at most this many calls a workspace are transcribed and at most as many analysed, newest first.
         connector_type: only connectors of this source, or None for all.
+        analyst: reads where no language model does.
+        models: the language models; None where there are none.
+        calls_at_once: how many calls are read at the same time.
         tuning: per source name.
         environment: where connectors made with `--credentials env` find theirs.
         allowed_hosts: API hosts the operator vouches for.
@@ -129,9 +173,31 @@ class Run:
     limit: int | None = None
     connector_type: str | None = None
     progress: Progress = no_progress
+    models: Analysts | None = None
+    calls_at_once: int = 1
     environment: Mapping[str, str] = field(repr=False, default_factory=lambda: os.environ)
     allowed_hosts: frozenset[str] = frozenset()
     allowances: dict[UUID, Allowance] = field(default_factory=dict)
+
+    def read_by(self, stage: Stage, workspace: Workspace) -> tuple[str, str]:
+        """Name and version of who reads at a stage."""
+        model = None if self.models is None else self.models.read_by(stage, workspace)
+        return (self.analyst.name, self.analyst.version) if model is None else model
+
+    def at_once(self, stage: Stage, workspace: Workspace) -> int:
+        """How many calls are read at the same time; rules take a processor each, so one."""
+        asks_model = self.models is not None and self.models.read_by(stage, workspace) is not None
+        return self.calls_at_once if asks_model else 1
+
+    def analyst_of(self, stage: Stage, workspace: Workspace, message_id: UUID) -> Analyst:
+        """Who reads one call at one stage.
+
+        Raises:
+            ConfigurationError: the model cannot be asked.
+            ModelError: the provider knows no such model.
+        """
+        chosen = None if self.models is None else self.models.analyst(stage, workspace, message_id)
+        return self.analyst if chosen is None else chosen
 
 
 @dataclass(frozen=True, slots=True)

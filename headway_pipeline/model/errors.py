@@ -18,9 +18,18 @@
     │   ├── (stop)    BadCredentialsError, MissingPermissionError, WrongHostError, SourceContractError
     │   │             └── RequestRefusedError    a 4xx whose meaning only the source knows
     │   ├── (pause)   RateLimitedError       carries retry_after_s
-    │   │             └── BudgetSpentError       our own budget, not the source's wish
+    │   │             └── RequestsSpentError       our own budget, not the source's wish
     │   ├── (restart) CursorExpiredError     walk the window again from its first page
     │   └── (retry)   TransientSourceError   time-outs, resets, 5xx
+    ├── ModelError              a language model did not answer
+    │   ├── (stop)    ModelCredentialsError, ModelQuotaError, ModelRequestError, UnknownModelError
+    │   ├── (skip)    RequestTooLargeError   this one request does not fit the model; others may
+    │   ├── (gone)    UnknownBatchError      the provider has no such batch any more
+    │   ├── (pause)   ModelRateLimitedError  carries retry_after_s
+    │   └── (retry)   TransientModelError    time-outs, resets, 5xx, overload
+    ├── HeldBackError           a question is not asked now; its call waits and a later run takes it
+    │   ├── BudgetSpentError        the run's or the month's budget is spent
+    │   └── AnswerPendingError      somebody else, or a batch, is asking it
     └── AnalysisError           one call could not be read; it is quarantined, the rest goes on
 
 Every error carries a remedy: one sentence that says what to do. No error carries a credential.
@@ -29,9 +38,13 @@ Every error carries a remedy: one sentence that says what to do. No error carrie
 from dataclasses import dataclass
 from enum import StrEnum
 
+from headway_pipeline.model.usage import Usage
+
 __all__ = [
     "AlreadyExistsError",
     "AnalysisError",
+    "AnswerPendingError",
+    "AskedModel",
     "BadCredentialsError",
     "BudgetSpentError",
     "ConfigurationError",
@@ -40,16 +53,27 @@ __all__ = [
     "DatabaseUnavailableError",
     "EvidenceRefusedError",
     "HeadwayError",
+    "HeldBackError",
     "InputError",
     "MissingPermissionError",
+    "ModelCredentialsError",
+    "ModelError",
+    "ModelQuotaError",
+    "ModelRateLimitedError",
+    "ModelRequestError",
     "RateLimitedError",
     "Refusal",
     "RequestRefusedError",
+    "RequestTooLargeError",
+    "RequestsSpentError",
     "SchemaOutdatedError",
     "SourceContractError",
     "SourceError",
     "StoreError",
+    "TransientModelError",
     "TransientSourceError",
+    "UnknownBatchError",
+    "UnknownModelError",
     "UnknownThingError",
     "WebhookRefusedError",
     "WorkspaceBusyError",
@@ -212,7 +236,7 @@ class RateLimitedError(SourceError):
         self.retry_after_s = retry_after_s
 
 
-class BudgetSpentError(RateLimitedError):
+class RequestsSpentError(RateLimitedError):
     """Our own budget of requests for the day or the run is spent; waiting within the run does not help."""
 
     code = "budget_spent"
@@ -230,5 +254,110 @@ class TransientSourceError(SourceError):
     code = "unreachable"
 
 
+@dataclass(frozen=True, slots=True)
+class AskedModel:
+    """Which model failed: the coordinates every model error carries.
+
+    Attributes:
+        request_id: the provider's id of the failed request, for its support.
+    """
+
+    provider: str
+    model: str = ""
+    status: int | None = None
+    request_id: str | None = None
+
+
+class ModelError(HeadwayError):
+    """A language model did not answer what was asked.
+
+    Attributes:
+        at: the provider, model and HTTP status it happened at.
+    """
+
+    #: The word for this kind of failure in health states, metadata and JSON.
+    code = "model_error"
+
+    def __init__(self, message: str, remedy: str = "", *, at: AskedModel) -> None:
+        super().__init__(message, remedy)
+        self.at = at
+
+
+class ModelCredentialsError(ModelError):
+    """The provider refuses the key, or the key may not do this (HTTP 401, 403)."""
+
+    code = "bad_credentials"
+
+
+class ModelQuotaError(ModelError):
+    """The account has no money or quota left; waiting does not help, paying does."""
+
+    code = "quota_spent"
+
+
+class ModelRequestError(ModelError):
+    """The provider refuses the form of the request, or its answer has no usable form."""
+
+    code = "contract"
+
+
+class UnknownModelError(ModelError):
+    """The provider has no model of that name, or no longer."""
+
+    code = "unknown_model"
+
+
+class RequestTooLargeError(ModelError):
+    """This request is longer than the model's context or the provider's limit; a shorter one may pass."""
+
+    code = "too_large"
+
+
+class UnknownBatchError(ModelError):
+    """The provider has no such batch, or no longer keeps its results."""
+
+    code = "unknown_batch"
+
+
+class ModelRateLimitedError(ModelError):
+    """The provider asks for a wait (HTTP 429).
+
+    Attributes:
+        retry_after_s: seconds to wait, as the provider said, or None if it did not.
+    """
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, remedy: str = "", *, at: AskedModel, retry_after_s: float | None) -> None:
+        super().__init__(message, remedy, at=at)
+        self.retry_after_s = retry_after_s
+
+
+class TransientModelError(ModelError):
+    """A time-out, a reset, a 5xx or an overload: the same request may succeed in a moment."""
+
+    code = "unreachable"
+
+
+class HeldBackError(HeadwayError):
+    """A question to a model is not asked now; nothing is lost."""
+
+
+class BudgetSpentError(HeldBackError):
+    """The answer might cost more than is left of a budget."""
+
+
+class AnswerPendingError(HeldBackError):
+    """Somebody else is asking the same question, or a batch is."""
+
+
 class AnalysisError(HeadwayError):
-    """One call could not be read by the analyst; it is quarantined and the rest goes on."""
+    """One call could not be read by the analyst; it is quarantined and the rest goes on.
+
+    Attributes:
+        usage: what was paid for before it failed.
+    """
+
+    def __init__(self, message: str, remedy: str = "", *, usage: Usage | None = None) -> None:
+        super().__init__(message, remedy)
+        self.usage = usage or Usage()

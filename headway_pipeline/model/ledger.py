@@ -83,10 +83,22 @@ class ReasonCode(StrEnum):
     GONE = "gone"
     ANALYSIS_FAILED = "analysis_failed"
     BAD_RECORD = "bad_record"
+    BUDGET = "budget"
+    MODEL_PAUSED = "model_paused"
+    MODEL_FAILED = "model_failed"
+    ANSWER_PENDING = "answer_pending"
 
 
 #: Waiting for one of these leaves a partition key incomplete: the run that meets it ends red.
-INCOMPLETE_REASONS = frozenset({ReasonCode.NO_THEMES, ReasonCode.SOURCE_FAILED, ReasonCode.SOURCE_PAUSED})
+INCOMPLETE_REASONS = frozenset(
+    {
+        ReasonCode.NO_THEMES,
+        ReasonCode.SOURCE_FAILED,
+        ReasonCode.SOURCE_PAUSED,
+        ReasonCode.MODEL_FAILED,
+        ReasonCode.MODEL_PAUSED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

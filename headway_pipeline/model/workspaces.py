@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-__all__ = ["Connector", "ConnectorHealth", "Credentials", "Drift", "Workspace"]
+__all__ = ["Connector", "ConnectorHealth", "Credentials", "Drift", "ReadingSettings", "Workspace"]
 
 
 class ConnectorHealth(StrEnum):
@@ -46,6 +46,43 @@ class Credentials(Mapping[str, str]):
 
 
 @dataclass(frozen=True, slots=True)
+class ReadingSettings:
+    """How a workspace's calls are read, where that differs from the installation.
+
+    Attributes:
+        model: `provider:model`, "offline" for the rules, or None for the installation's.
+        stage_models: the same for single stages ("relevance", "extraction", "matching").
+        monthly_budget_usd: the most that answers may cost in a calendar month (UTC), or None for the installation's.
+        is_redacting: whether personal data is taken out of what a model is shown.
+    """
+
+    model: str | None = None
+    stage_models: Mapping[str, str] = field(default_factory=dict)
+    monthly_budget_usd: float | None = None
+    is_redacting: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """The form stored in `workspaces.settings`; only what differs."""
+        stored: dict[str, Any] = {"model": self.model, "monthly_budget_usd": self.monthly_budget_usd}
+        stored = {name: value for name, value in stored.items() if value is not None}
+        if self.stage_models:
+            stored["stage_models"] = dict(self.stage_models)
+        if not self.is_redacting:
+            stored["is_redacting"] = False
+        return stored
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "ReadingSettings":
+        """The inverse of `to_json`."""
+        return cls(
+            model=stored.get("model"),
+            stage_models=dict(stored.get("stage_models", {})),
+            monthly_budget_usd=stored.get("monthly_budget_usd"),
+            is_redacting=stored.get("is_redacting", True),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Workspace:
     """A team.
 
@@ -59,6 +96,7 @@ class Workspace:
     name: str
     is_active: bool = True
     vendor_domains: frozenset[str] = frozenset()
+    reading: ReadingSettings = field(default_factory=ReadingSettings)
 
 
 #: Fewer bad records than this are accidents of theirs; from this share of all on, the source has changed.

@@ -1,13 +1,25 @@
-"""Jobs: the one job that carries a call from its listing to its theme.
+"""Jobs: the one that carries a call from its listing to its theme, and the one that lands batches of answers.
 
 Concept: https://docs.dagster.io/guides/build/jobs
 """
 
+from typing import Any
+
 import dagster as dg
 
-__all__ = ["INGEST_JOB", "build_ingest_job"]
+from headway_pipeline.ingestion.batches import advance_batches
+from headway_pipeline.llm.discovery import connect
+from headway_pipeline.orchestration.failures import translated
+from headway_pipeline.orchestration.resources import LedgerResource
+from headway_pipeline.settings import current_settings
+
+__all__ = ["BATCHES_JOB", "FETCHING", "INGEST_JOB", "READING", "build_batches_job", "build_ingest_job"]
 
 INGEST_JOB = "ingest"
+BATCHES_JOB = "batches"
+#: The part of the chain that asks sources, and the part that asks analysts.
+FETCHING = ("raw_calls", "transcripts")
+READING = ("relevance_scores", "extracted_features", "theme_matched_features")
 
 
 def build_ingest_job() -> "dg.UnresolvedAssetJobDefinition":
@@ -17,3 +29,32 @@ def build_ingest_job() -> "dg.UnresolvedAssetJobDefinition":
         selection=dg.AssetSelection.all(),
         description="List calls, fetch transcripts, judge relevance, extract features and file them under themes.",
     )
+
+
+def build_batches_job() -> dg.JobDefinition:
+    """Ask after open batches of language models, and land what they brought; works on no asset."""
+
+    @dg.op(description="Lands the answers of batches that ended; frees the questions of those that are lost.")
+    def land_batches(context: dg.OpExecutionContext, ledger: LedgerResource) -> None:
+        environment = current_settings().environment
+        with translated():
+            for advanced in advance_batches(ledger.store, lambda name: connect(name, environment), ledger.effects()):
+                context.log.info(
+                    "batch %s of %s: %s, %d answers, %d questions free again%s",
+                    advanced.batch.id,
+                    advanced.batch.slug,
+                    advanced.state,
+                    advanced.answered,
+                    advanced.unanswered,
+                    f" ({advanced.words})" if advanced.words else "",
+                )
+
+    @dg.job(
+        name=BATCHES_JOB,
+        description="Land the answers of language-model batches in the store of answers.",
+        executor_def=dg.in_process_executor,
+    )
+    def batches() -> Any:
+        land_batches()
+
+    return batches

@@ -15,16 +15,22 @@ from typing import Any
 
 import dagster as dg
 
-from headway_pipeline.analysis.contract import Usage
 from headway_pipeline.ingestion.run import Progress
 from headway_pipeline.model.errors import ConfigurationError, InputError
+from headway_pipeline.model.usage import Usage
 from headway_pipeline.orchestration.graph import build_defs
 from headway_pipeline.orchestration.jobs import INGEST_JOB
 from headway_pipeline.orchestration.metadata import BY_SOURCE, MODEL
 from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, range_tags
 from headway_pipeline.settings import Settings
 
-__all__ = ["IngestOutcome", "IngestRequest", "dagster_home", "ingest", "prepare_instance"]
+__all__ = [
+    "IngestOutcome",
+    "IngestRequest",
+    "dagster_home",
+    "ingest",
+    "prepare_instance",
+]
 
 #: What a fresh instance folder gets. Telemetry would name this project's assets to somebody else.
 DAGSTER_YAML = """\
@@ -39,7 +45,13 @@ nux:
 
 @dataclass(frozen=True, slots=True)
 class IngestRequest:
-    """One workspace, a range of days (both included), and what bounds it."""
+    """One workspace, a range of days (both included), and what bounds it.
+
+    Attributes:
+        budget_usd: the most that language models may cost, or None.
+        assets: only these of the chain; all where none is named.
+        is_batch: hand questions to language models in as batches.
+    """
 
     slug: str
     since: date
@@ -47,6 +59,9 @@ class IngestRequest:
     limit: int | None = None
     connector_type: str | None = None
     verbose: bool = False
+    budget_usd: float | None = None
+    assets: tuple[str, ...] = ()
+    is_batch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +155,7 @@ def ingest(
             run_config=_run_config(request),
             tags=range_tags(request.slug, request.since, request.until),
             raise_on_error=False,
+            asset_selection=[dg.AssetKey(name) for name in request.assets] or None,
         )
     return _outcome(result)
 
@@ -167,7 +183,12 @@ def _quiet(*, verbose: bool) -> Iterator[None]:
 
 
 def _run_config(request: IngestRequest) -> dict[str, Any]:
-    scope = {"limit": request.limit, "connector_type": request.connector_type}
+    scope = {
+        "limit": request.limit,
+        "connector_type": request.connector_type,
+        "budget_usd": request.budget_usd,
+        "batch": request.is_batch or None,
+    }
     given = {name: value for name, value in scope.items() if value is not None}
     level = "DEBUG" if request.verbose else "CRITICAL"
     return {

@@ -8,11 +8,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
+from types import MappingProxyType
 from typing import Any
 
 import dagster as dg
 
+from headway_pipeline.ingestion.estimates import estimate_reading
 from headway_pipeline.ingestion.run import StageReport, Trouble
+from headway_pipeline.llm.contract import Stage
 from headway_pipeline.model.workspaces import Connector
 from headway_pipeline.orchestration.plots import features_by_theme
 from headway_pipeline.orchestration.stages import PartResult
@@ -26,7 +29,9 @@ __all__ = [
     "attach_health",
     "attach_themes",
     "counts_on",
+    "estimates_of",
     "listing_command",
+    "reader_of",
     "troubles_value",
 ]
 
@@ -104,13 +109,37 @@ def attach_counts(
     result: PartResult,
     always: Sequence[str],
     also: Callable[[str, date], Mapping[str, Any]] = lambda _slug, _day: {},
+    *,
+    everywhere: Mapping[str, Any] = MappingProxyType({}),
+    on_days: Mapping[date, Mapping[str, Any]] = MappingProxyType({}),
 ) -> None:
-    """Give each key its own counts, what `also` adds for it, and the stage's troubles where there were any."""
+    """Give each key its own counts, and the stage's troubles where there were any.
+
+    Args:
+        also: makes further entries of a key.
+        everywhere: entries of every key.
+        on_days: entries of the keys of single days.
+    """
     for day, key in result.keys.keys.items():
         shown = counts_on(result.report, day, always) | dict(also(result.workspace.slug, day))
+        shown |= {**everywhere, **on_days.get(day, {})}
         if result.report.troubles:
             shown[TROUBLES] = troubles_value(result.report.troubles)
         context.add_asset_metadata(shown, partition_key=key)
+
+
+def reader_of(result: PartResult, stage: Stage) -> dict[str, str]:
+    """Who reads the calls of this workspace at a stage."""
+    name, version = result.run.read_by(stage, result.workspace)
+    return {"read by": f"{name}, version {version}"}
+
+
+def estimates_of(result: PartResult) -> Mapping[date, dict[str, Any]]:
+    """By day, the tokens and the price of what awaits reading, before anything of it is spent."""
+    return {
+        day: {"estimate": dg.MetadataValue.json(asdict(estimate))}
+        for day, estimate in estimate_reading(result.run, result.part).items()
+    }
 
 
 def listing_command(listing: str, slug: str, day: date) -> dg.MarkdownMetadataValue:

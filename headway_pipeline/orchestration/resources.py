@@ -14,6 +14,7 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from headway_pipeline.analysis.contract import Analyst
+from headway_pipeline.ingestion.analysts import LanguageModels, language_models
 from headway_pipeline.ingestion.run import Allowance, Effects, Progress, Run, SourceTuning, no_progress
 from headway_pipeline.model.workspaces import Workspace
 from headway_pipeline.settings import current_settings
@@ -95,16 +96,56 @@ class ScopeResource(dg.ConfigurableResource[Any]):
         default=None, ge=1, description="transcribe and analyse at most this many calls a workspace, newest first"
     )
     connector_type: str | None = Field(default=None, description="only connectors of this source, e.g. gong")
+    budget_usd: float | None = Field(
+        default=None, ge=0, description="the most that language models may cost in this run; what is left waits"
+    )
+    batch: bool = Field(
+        default=False,
+        description="hand questions to language models in as batches at half the price; their calls wait up to a day",
+    )
 
 
 class AnalystResource(dg.ConfigurableResource[Any]):
-    """Who reads the calls: the offline rules, deterministic and free."""
+    """Who reads the calls: a language model, or the offline rules, deterministic and free.
+
+    Keys and addresses of models come from the environment of the process, never from here.
+    """
+
+    model: str | None = Field(
+        default=None, description='provider:model, or "offline" for the rules; HEADWAY_MODEL when left out'
+    )
+    calls_at_once: int | None = Field(
+        default=None,
+        ge=1,
+        le=256,
+        description="calls a model reads at the same time; HEADWAY_CALLS_AT_ONCE when left out",
+    )
 
     def analyst(self) -> Analyst:
-        """The analyst of this run."""
+        """Who reads where no language model does."""
         from headway_pipeline.analysis.offline import OfflineAnalyst
 
         return OfflineAnalyst()
+
+    def at_once(self) -> int:
+        """How many calls a model reads at the same time."""
+        return self.calls_at_once or current_settings().calls_at_once
+
+    def models(self, store: Store, run_id: str, effects: Effects, scope: ScopeResource) -> LanguageModels:
+        """The language models of a run, with what it may spend and whether it may wait."""
+        settings = current_settings()
+        environment = dict(settings.environment)
+        if self.model is not None:
+            environment["HEADWAY_MODEL"] = self.model
+        return language_models(
+            store,
+            run_id,
+            environment,
+            settings,
+            effects=effects,
+            run_budget_usd=scope.budget_usd,
+            is_batch=scope.batch,
+        )
 
 
 class ProgressResource(dg.ConfigurableResource[Any]):
@@ -131,6 +172,7 @@ class LedgerResource(dg.ConfigurableResource[Any]):
     _held: ExitStack = PrivateAttr()
     _leases: dict[str, Lease] = PrivateAttr()
     _allowances: dict[UUID, Allowance] = PrivateAttr()
+    _models: LanguageModels | None = PrivateAttr(default=None)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Open the database; called by Dagster before the first step."""
@@ -140,10 +182,13 @@ class LedgerResource(dg.ConfigurableResource[Any]):
         self._held = ExitStack()
         self._leases = {}
         self._allowances = {}
+        self._models = None
 
     def teardown_after_execution(self, _context: dg.InitResourceContext) -> None:
-        """Give the leases back and close the database."""
+        """Give the leases back, and close the models and the database."""
         self._held.close()
+        if self._models is not None:
+            self._models.close()
         self._store.close()
 
     def open_store(self) -> Store:
@@ -173,6 +218,9 @@ class LedgerResource(dg.ConfigurableResource[Any]):
     def run(self, resources: Any, sources: Mapping[str, type[Source]]) -> Run:
         """What the stages of this run work with."""
         scope: ScopeResource = resources.scope
+        if self._models is None:
+            # One for all assets of the run: it knows what the run has spent.
+            self._models = resources.analyst.models(self._store, self._run_id, self.effects(), scope)
         return Run(
             id=self._run_id,
             store=self._store,
@@ -186,6 +234,8 @@ class LedgerResource(dg.ConfigurableResource[Any]):
             progress=resources.progress.progress(),
             allowed_hosts=current_settings().allowed_hosts,
             allowances=self._allowances,
+            models=self._models,
+            calls_at_once=resources.analyst.at_once(),
         )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from headway_pipeline.orchestration.batches import build_batch_sensors
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS
 from headway_pipeline.orchestration.resources import LedgerResource
@@ -56,4 +57,4 @@ def build_sensors() -> list[dg.SensorDefinition]:
             requests.append(partitions.build_delete_request(list(change.remove)))
         return dg.SensorResult(dynamic_partitions_requests=requests)
 
-    return [workspaces_as_partitions]
+    return [workspaces_as_partitions, *build_batch_sensors()]

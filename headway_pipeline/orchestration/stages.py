@@ -65,6 +65,8 @@ def carry_out(context: dg.AssetExecutionContext, stage: Stage) -> list[PartResul
             part = Part(workspace, list(keys.keys))
             report = stage(run, part, ledger.lease(workspace))
             for trouble in report.troubles:
-                context.log.error("%s, connector %s: %s", trouble.workspace, trouble.connector, trouble.words)
+                context.log.error(
+                    "%s, %s %s: %s", trouble.workspace, trouble.source, trouble.connector, trouble.words
+                )
             results.append(PartResult(run, workspace, keys, report))
     return results

@@ -15,7 +15,8 @@ from headway_pipeline.sandbox.exchange import Reply, Request, json_reply
 __all__ = ["LOOPBACK", "Listener"]
 
 LOOPBACK = "127.0.0.1"
-LARGEST_REQUEST_BYTES = 10 * 1024 * 1024
+#: A batch of requests to a language model may be this long.
+LARGEST_REQUEST_BYTES = 256 * 1024 * 1024
 #: In how many bits a body trickles.
 BITS = 10
 

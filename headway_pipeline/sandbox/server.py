@@ -15,6 +15,7 @@ from headway_pipeline.sandbox.fathom import PREFIX, FathomApi
 from headway_pipeline.sandbox.fathom_webhooks import Webhook
 from headway_pipeline.sandbox.gong import GongApi
 from headway_pipeline.sandbox.listener import LOOPBACK, Listener
+from headway_pipeline.sandbox.models.api import ModelApis
 from headway_pipeline.sandbox.request_log import Arrival, logged
 from headway_pipeline.sandbox.rules import FathomRules, GongRules
 from headway_pipeline.sandbox.world import World
@@ -27,13 +28,14 @@ POST_TIMEOUT_S = 10
 
 
 class Sandbox:
-    """A local Gong and a local Fathom. Use it as a context manager, or call `start` and `stop`.
+    """A local Gong, Fathom, Claude and GPT. Use it as a context manager, or call `start` and `stop`.
 
     World, rules and faults may be changed while it serves, from any thread.
 
     Attributes:
         clock: aware UTC; by it calls come and go, cursors and tokens expire, and quotas fill up again.
         faults: asked before each answer; add and remove at any time.
+        models: the language models; without a truth they find nothing.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Sandbox:
         self._world = world
         self._gong = GongApi(world, clock, self.base_url)
         self._fathom = FathomApi(world, clock, self.base_url, self._post_later)
+        self.models = ModelApis(self.base_url, clock)
 
     @property
     def base_url(self) -> str:
@@ -182,6 +185,9 @@ class Sandbox:
             return find_call_page(self._world, request)
         if request.path.startswith(f"{PREFIX}/"):
             return self._fathom.answer(request)
+        said = self.models.answer(request)
+        if said is not None:
+            return said
         return self._gong.answer(request)
 
     def _post_later(self, url: str, body: bytes) -> None:

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -10,6 +11,7 @@ from sqlalchemy.engine import Connection
 from headway_pipeline.model.features import ExtractedFeature, Sentiment
 from headway_pipeline.model.identity import derived_id
 from headway_pipeline.model.ledger import MessageState
+from headway_pipeline.store.item_identity import identified, known_items
 from headway_pipeline.store.leases import Lease
 from headway_pipeline.store.messages import Ledger, is_due
 from headway_pipeline.store.relevance import DueCall, due_calls, due_of
@@ -23,7 +25,7 @@ from headway_pipeline.store.tables import (
     transcripts,
 )
 
-__all__ = ["Extractions"]
+__all__ = ["Extractions", "read_by"]
 
 
 class Extractions:
@@ -56,7 +58,7 @@ class Extractions:
         analyst: str,
         analyst_version: str,
     ) -> None:
-        """Store one reading of a call in place of an older one.
+        """Store one reading of a call in place of an older one; items found again keep their ids.
 
         Raises:
             EvidenceRefusedError: a quote is not the named slice of its segment, or a known vendor's.
@@ -70,10 +72,16 @@ class Extractions:
                 message_id,
                 MessageState.ANALYSED,
                 analysed_text_hash=text_hash,
+                analysed_by=read_by(analyst, analyst_version),
                 filed_themes_hash=None,
                 sentiment=sentiment.value,
                 sentiment_score=sentiment_score,
             )
+
+
+def read_by(analyst: str, analyst_version: str) -> str:
+    """How `messages.analysed_by` names who read a call."""
+    return f"{analyst} {analyst_version}"
 
 
 def item_id(message_id: uuid.UUID, item: ExtractedFeature) -> uuid.UUID:
@@ -90,16 +98,16 @@ def _replace(
     items: Sequence[ExtractedFeature],
     versions: dict[str, str],
 ) -> None:
+    known = known_items(connection, lease.workspace_id, message_id)
     for table in (features, evidence, extracted_features):
         connection.execute(
             table.delete().where(table.c.workspace_id == lease.workspace_id, table.c.message_id == message_id)
         )
-    # Two items of one type at one place are one item.
-    by_id = {item_id(message_id, item): item for item in items}
     rows, spans = [], []
-    for position, (key, item) in enumerate(by_id.items()):
+    for position, (key, item) in enumerate(identified(items, known, partial(item_id, message_id)).items()):
         owner = {"workspace_id": lease.workspace_id, "message_id": message_id}
-        rows.append({"id": key, "position": position, **owner, **_columns(item), **versions})
+        first = {"created_at": known[key].created_at} if key in known else {}
+        rows.append({"id": key, "position": position, **owner, **_columns(item), **versions, **first})
         for order, span in enumerate(item.evidence):
             spans.append(
                 {
@@ -114,7 +122,8 @@ def _replace(
                 }
             )
     if rows:
-        connection.execute(extracted_features.insert(), rows)
+        for row in rows:
+            connection.execute(extracted_features.insert().values(**row))
         connection.execute(evidence.insert(), spans)
 
 

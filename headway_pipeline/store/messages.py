@@ -227,8 +227,19 @@ class Messages:
                 next_attempt_at=next_attempt_at,
             )
 
-    def wait(self, lease: Lease, message_ids: Sequence[uuid.UUID], reason: Reason) -> None:
-        """Say why messages on their way stay where they are; what has ended keeps its own reason."""
+    def wait(
+        self,
+        lease: Lease,
+        message_ids: Sequence[uuid.UUID],
+        reason: Reason,
+        *,
+        states: Collection[str] = WAITING_STATES,
+    ) -> None:
+        """Say why messages on their way stay where they are; what has ended keeps its own reason.
+
+        Args:
+            states: those in which they may wait.
+        """
         words = str(reason)
         for start in range(0, len(message_ids), IDS_AT_ONCE):
             with self._ledger.writing(lease) as connection:
@@ -237,11 +248,20 @@ class Messages:
                     .where(
                         messages.c.workspace_id == lease.workspace_id,
                         messages.c.id.in_(message_ids[start : start + IDS_AT_ONCE]),
-                        messages.c.state.in_(WAITING_STATES),
+                        messages.c.state.in_(states),
                         messages.c.reason.is_distinct_from(words),
                     )
                     .values(reason=words, updated_at=self._ledger.now())
                 )
+
+    def participant_names(self, workspace_id: uuid.UUID, message_id: uuid.UUID) -> tuple[str, ...]:
+        """The names of those who were invited to or heard on a call, as the source gives them."""
+        query = sa.select(messages.c.participants).where(
+            messages.c.workspace_id == workspace_id, messages.c.id == message_id
+        )
+        with self._ledger.database.reading() as connection:
+            participants = connection.execute(query).scalar_one()
+        return tuple(person["name"] for person in participants if isinstance(person, dict) and person.get("name"))
 
     def counts(
         self, workspace_id: uuid.UUID, days: Sequence[date] | None = None

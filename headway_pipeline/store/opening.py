@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
+from headway_pipeline.store.answers import Answers
 from headway_pipeline.store.audit import Audit
 from headway_pipeline.store.balances import Balances
+from headway_pipeline.store.batches import Batches
 from headway_pipeline.store.compaction import compact
 from headway_pipeline.store.connectors import Connectors
 from headway_pipeline.store.engine import Database
@@ -22,6 +24,7 @@ from headway_pipeline.store.missing import MissingCalls
 from headway_pipeline.store.quotas import Quotas
 from headway_pipeline.store.reading import Reading
 from headway_pipeline.store.relevance import RelevanceScores
+from headway_pipeline.store.rereading import Rereading
 from headway_pipeline.store.schema import HEAD, ensure_schema
 from headway_pipeline.store.screening import Screen
 from headway_pipeline.store.sealing import CredentialSealer
@@ -64,6 +67,9 @@ class Store:
         self.extractions = Extractions(ledger)
         self.filings = Filings(ledger)
         self.balances = Balances(database)
+        self.answers = Answers(database, now)
+        self.batches = Batches(database, now)
+        self.rereading = Rereading(ledger, self.answers)
         self.reading = Reading(database, self.messages, self.connectors, self.balances)
         self.audit = Audit(database, self.balances)
         self.hints = Hints(database)

@@ -278,8 +278,10 @@ def _feature(row: Mapping[Any, Any], spans: list[ShownEvidence]) -> FoundFeature
 def _cost(workspace_id: uuid.UUID) -> sa.Select[Any]:
     table = model_answers.c
     return sa.select(
-        sa.func.count().label("answers"),
+        sa.func.coalesce(sa.func.sum(table.attempts), 0).label("answers"),
         sa.func.coalesce(sa.func.sum(table.input_tokens), 0).label("input_tokens"),
         sa.func.coalesce(sa.func.sum(table.output_tokens), 0).label("output_tokens"),
         sa.func.coalesce(sa.func.sum(table.cost_usd), 0.0).label("cost_usd"),
-    ).where(table.workspace_id == workspace_id, table.state == "answered")
+        # Of these nobody knows the price; it is missing in the sum.
+        sa.func.count().filter(table.cost_usd.is_(None)).label("unpriced"),
+    ).where(table.workspace_id == workspace_id, table.attempts > 0)

@@ -26,6 +26,8 @@ HYDRATED = (
     MessageState.ANALYSED,
     MessageState.TOO_SHORT,
 )
+#: How many parameters a statement holds at most; older SQLite takes 999.
+IDS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +225,19 @@ class Transcripts:
         if segments is None:
             raise UnknownThingError(f"message {message_id} has no transcript", "`headway messages` says why")
         return Transcript(tuple(Segment.from_json(segment) for segment in segments))
+
+    def speech_chars(self, workspace_id: uuid.UUID, message_ids: Sequence[uuid.UUID]) -> Mapping[uuid.UUID, int]:
+        """How long these messages' transcripts are, in characters of speech."""
+        query = sa.select(transcripts.c.message_id, transcripts.c.speech_chars).where(
+            transcripts.c.workspace_id == workspace_id
+        )
+        found: dict[uuid.UUID, int] = {}
+        with self._ledger.database.reading() as connection:
+            for start in range(0, len(message_ids), IDS_AT_ONCE):
+                chunk = message_ids[start : start + IDS_AT_ONCE]
+                rows = connection.execute(query.where(transcripts.c.message_id.in_(chunk)))
+                found.update({row.message_id: row.speech_chars for row in rows})
+        return found
 
 
 def _outdated(now: datetime) -> sa.ColumnElement[bool]:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from headway_pipeline.model.errors import AlreadyExistsError, InputError, UnknownThingError
 from headway_pipeline.model.features import Theme
 from headway_pipeline.model.identity import derived_id
-from headway_pipeline.model.workspaces import Workspace
+from headway_pipeline.model.workspaces import ReadingSettings, Workspace
 from headway_pipeline.store.engine import Database
 from headway_pipeline.store.tables import themes, workspaces
 
@@ -83,6 +83,13 @@ class Workspaces:
             )
         return _workspace(row)
 
+    def set_reading(self, workspace_id: uuid.UUID, reading: ReadingSettings) -> Workspace:
+        """Say how the workspace's calls are read from now on; what was read stays."""
+        statement = workspaces.update().where(workspaces.c.id == workspace_id)
+        with self._database.writing() as connection:
+            connection.execute(statement.values(settings=reading.to_json(), updated_at=self._now()))
+        return self.find(str(workspace_id))
+
     def list(self, *, include_inactive: bool = False) -> "list[Workspace]":
         """All active ones, by slug."""
         query = sa.select(workspaces).order_by(workspaces.c.slug)
@@ -99,6 +106,7 @@ def _workspace(row: Mapping[Any, Any]) -> Workspace:
         name=row["name"],
         is_active=row["is_active"],
         vendor_domains=frozenset(row["vendor_domains"]),
+        reading=ReadingSettings.from_json(row["settings"]),
     )
 
 

@@ -2,10 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headway_pipeline.analysis.contract import Candidate, Usage
+from headway_pipeline.analysis.contract import Candidate
 from headway_pipeline.analysis.extraction import Refused, extract
 from headway_pipeline.analysis.grounding import RefusalReason
 from headway_pipeline.model.features import FeatureType, Urgency
+from headway_pipeline.model.usage import Usage
 from headway_pipeline_tests.analysis.speech import ScriptedAnalyst, call, candidate
 
 CALL = call(

@@ -35,7 +35,8 @@ def test_the_answer_in_json_has_the_fields_that_are_promised(headway: Headway, i
     gong = answer["sources"]["gong"]
     assert set(gong) >= RUN_FIELDS
     assert (gong["listed"], gong["new"], gong["analysed"], gong["health"]) == (3, 3, 3, "ok")
-    assert answer["model"] == {"requests": 0, "cached": 0, "input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0}
+    paid = {"requests": 0, "cached": 0, "input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0}
+    assert answer["model"] == {"read_by": "offline", **paid}
     assert answer["features"] + answer["inbox"] == 3
 
 

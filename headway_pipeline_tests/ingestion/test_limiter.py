@@ -13,9 +13,9 @@ from headway_pipeline.ingestion.patience import with_patience
 from headway_pipeline.ingestion.quota import Quota, read_quota
 from headway_pipeline.ingestion.run import Allowance
 from headway_pipeline.model.errors import (
-    BudgetSpentError,
     Failing,
     RateLimitedError,
+    RequestsSpentError,
     TransientSourceError,
 )
 from headway_pipeline.sources.contract import Bucket
@@ -169,7 +169,7 @@ def test_two_connectors_of_one_owner_share_its_wait_and_its_day() -> None:
     assert clock.slept == []
     two.admit(NORMAL)
     assert sum(clock.slept) >= 20
-    with pytest.raises(BudgetSpentError):
+    with pytest.raises(RequestsSpentError):
         one.admit(NORMAL)
     other.admit(NORMAL)
 
@@ -179,7 +179,7 @@ def test_g20_the_days_budget_counts_over_processes_and_ends_at_midnight() -> Non
     for _ in range(3):
         # Killed between its request and the answer: it was counted all the same.
         limiter(clock, book, requests_per_day=3).admit(NORMAL)
-    with pytest.raises(BudgetSpentError, match="budget of 3 requests for today") as raised:
+    with pytest.raises(RequestsSpentError, match="budget of 3 requests for today") as raised:
         limiter(clock, book, requests_per_day=3).admit(NORMAL)
     assert raised.value.retry_after_s == 12 * 3600
     limiter(clock, book, requests_per_day=4).admit(NORMAL)
@@ -192,7 +192,7 @@ def test_g20_a_runs_budget_ends_its_work_and_the_next_run_goes_on_at_once() -> N
     allowance = Allowance()
     for _stage in range(2):
         limiter(clock, book, requests_per_run=2, allowance=allowance).admit(NORMAL)
-    with pytest.raises(BudgetSpentError, match="for one run") as raised:
+    with pytest.raises(RequestsSpentError, match="for one run") as raised:
         limiter(clock, book, requests_per_run=2, allowance=allowance).admit(NORMAL)
     assert raised.value.retry_after_s == 0
     limiter(clock, book, requests_per_run=2).admit(NORMAL)
@@ -315,9 +315,9 @@ def test_only_what_may_pass_is_tried_again() -> None:
 
     def spent() -> None:
         asked.append(1)
-        raise BudgetSpentError("spent", at=Failing("fake"), retry_after_s=1.0)
+        raise RequestsSpentError("spent", at=Failing("fake"), retry_after_s=1.0)
 
-    with pytest.raises(BudgetSpentError):
+    with pytest.raises(RequestsSpentError):
         with_patience(spent, limiter(clock), clock.effects(), retries=3)
     assert (len(asked), clock.slept) == (1, [])
 

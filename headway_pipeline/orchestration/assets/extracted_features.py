@@ -1,12 +1,11 @@
 """extracted_features: what customers asked for, reported and suffer from, in their own words."""
 
-from datetime import date
-
 import dagster as dg
 
 from headway_pipeline.ingestion.extraction import extract_features
+from headway_pipeline.llm.contract import Stage
 from headway_pipeline.model.features import FeatureType
-from headway_pipeline.orchestration.metadata import attach_counts
+from headway_pipeline.orchestration.metadata import attach_counts, reader_of
 from headway_pipeline.orchestration.stages import carry_out, resource_keys
 
 __all__ = ["extracted_features_asset"]
@@ -34,11 +33,8 @@ def extracted_features_asset(partitions: dg.MultiPartitionsDefinition) -> dg.Ass
     )
     def extracted_features(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         for result in carry_out(context, extract_features):
-            attach_counts(context, result, ALWAYS, _link_onward)
+            onward = {"filed in": dg.MetadataValue.asset(dg.AssetKey("theme_matched_features"))}
+            attach_counts(context, result, ALWAYS, everywhere=onward | reader_of(result, Stage.EXTRACTION))
         return dg.MaterializeResult()
 
     return extracted_features
-
-
-def _link_onward(_slug: str, _day: date) -> dict[str, dg.DagsterAssetMetadataValue]:
-    return {"filed in": dg.MetadataValue.asset(dg.AssetKey("theme_matched_features"))}

@@ -3,7 +3,8 @@
 import dagster as dg
 
 from headway_pipeline.ingestion.relevance import score_relevance
-from headway_pipeline.orchestration.metadata import attach_counts
+from headway_pipeline.llm.contract import Stage
+from headway_pipeline.orchestration.metadata import attach_counts, reader_of
 from headway_pipeline.orchestration.plots import confidence_histogram
 from headway_pipeline.orchestration.stages import carry_out, resource_keys
 
@@ -32,7 +33,7 @@ def relevance_scores_asset(partitions: dg.MultiPartitionsDefinition) -> dg.Asset
     )
     def relevance_scores(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         for result in carry_out(context, score_relevance):
-            attach_counts(context, result, ALWAYS)
+            attach_counts(context, result, ALWAYS, everywhere=reader_of(result, Stage.RELEVANCE))
             for day, confidences in result.report.confidences.items():
                 context.add_asset_metadata(
                     {"confidence": confidence_histogram(confidences)}, partition_key=result.keys.keys[day]

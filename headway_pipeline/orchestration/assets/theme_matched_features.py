@@ -7,14 +7,15 @@ import dagster as dg
 
 from headway_pipeline.ingestion.completeness import Incomplete, incomplete_days
 from headway_pipeline.ingestion.filing import file_features
-from headway_pipeline.orchestration.metadata import attach_themes, counts_on
+from headway_pipeline.llm.contract import Stage
+from headway_pipeline.orchestration.metadata import attach_themes, counts_on, reader_of
 from headway_pipeline.orchestration.partitions import partition_key
 from headway_pipeline.orchestration.stages import PartResult, carry_out, resource_keys
 from headway_pipeline.store import FeatureCounts
 
 __all__ = ["theme_matched_features_asset"]
 
-ALWAYS = ("refiled", "quarantined")
+ALWAYS = ("refiled", "waiting", "quarantined")
 
 
 def theme_matched_features_asset(partitions: dg.MultiPartitionsDefinition) -> dg.AssetsDefinition:
@@ -59,7 +60,7 @@ def _metadata(result: PartResult) -> dict[str, dict[str, Any]]:
     standing = result.run.store.filings.counts(result.workspace.id, list(result.keys.keys))
     shown = {}
     for day, key in result.keys.keys.items():
-        shown[key] = counts_on(result.report, day, ALWAYS)
+        shown[key] = counts_on(result.report, day, ALWAYS) | reader_of(result, Stage.MATCHING)
         attach_themes(shown[key], result.workspace.slug, day, standing.get(day, FeatureCounts()))
     return shown
 

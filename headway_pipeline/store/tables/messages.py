@@ -59,6 +59,8 @@ messages = sa.Table(
     # What the call was read and filed at: whether it is out of date is derived from these.
     sa.Column("analysed_text_hash", sa.String(64)),
     sa.Column("filed_themes_hash", sa.String(64)),
+    # Analyst and version that read it, e.g. "anthropic:claude-haiku-5-5 3f0c...".
+    sa.Column("analysed_by", sa.Text),
     # Of the call as a whole.
     sa.Column("sentiment", sa.String(12)),
     sa.Column("sentiment_score", sa.Float),

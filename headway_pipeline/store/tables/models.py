@@ -48,6 +48,10 @@ model_answers = sa.Table(
     sa.Column("state", sa.String(12), nullable=False),
     sa.Column("claimed_by", sa.Text),
     sa.Column("claimed_until", UtcDateTime()),
+    # What the answer may cost at most, while it is asked for.
+    sa.Column("reserved_usd", sa.Float),
+    # Answers paid for; tokens and cost are those of all of them, the text is the last one's.
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("raw_text", sa.Text),
     sa.Column("stop_reason", sa.Text),
     sa.Column("answered_model", sa.Text),
@@ -66,4 +70,5 @@ model_answers = sa.Table(
     sa.CheckConstraint("state IN ('claimed', 'answered', 'failed')", name="state"),
     sa.Index(None, "workspace_id", "message_id"),
     sa.Index(None, "workspace_id", "created_at"),
+    sa.Index(None, "workspace_id", "answered_at"),
 )

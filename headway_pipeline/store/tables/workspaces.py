@@ -24,6 +24,8 @@ workspaces = sa.Table(
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("is_active", sa.Boolean(create_constraint=False), nullable=False, server_default=sa.true()),
     sa.Column("vendor_domains", JSON_TYPE, nullable=False, server_default="[]"),
+    # What differs from the installation's: see model/workspaces.py.
+    sa.Column("settings", JSON_TYPE, nullable=False, server_default="{}"),
     created_at(),
     updated_at(),
     sa.CheckConstraint("length(slug) > 0", name="slug"),

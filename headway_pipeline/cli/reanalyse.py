@@ -1,0 +1,80 @@
+"""`headway reanalyse`: read calls again with the model and the instructions of now; says its price first."""
+
+import time
+from datetime import UTC, date, datetime
+
+import click
+
+from headway_pipeline.cli.budget import budget_option, estimate_words, reader_name, reading_run, shown_estimate
+from headway_pipeline.cli.context import (
+    made_format_option,
+    opened,
+    read_day,
+    ready_settings,
+    verbose_option,
+    workspace_option,
+)
+from headway_pipeline.cli.output import say, show_made
+from headway_pipeline.model.errors import InputError
+from headway_pipeline.model.windows import days_between
+
+__all__ = ["command"]
+
+LEASE_PATIENCE_S = 5.0
+
+
+@click.command(name="reanalyse")
+@workspace_option
+@click.option("--since", required=True, metavar="DAY", help="First UTC day, YYYY-MM-DD.")
+@click.option("--until", metavar="DAY", help="Last UTC day, YYYY-MM-DD; today when left out.")
+@budget_option
+@click.option("--yes", is_flag=True, help="Do not ask before spending.")
+@made_format_option
+@verbose_option
+def command(
+    workspace_ref: str,
+    since: str,
+    until: str | None,
+    budget_usd: float | None,
+    yes: bool,
+    output_format: str,
+    verbose: bool,
+) -> int:
+    """Read calls again that another model or older instructions read, or that could not be read.
+
+    Calls that were read by the model and the instructions of now stay as they are. Features found again keep their
+    ids, and what was decided about them. What was found before stands until a call is read.
+    """
+    first, last = _days(read_day(since, "--since"), read_day(until, "--until"))
+    settings = ready_settings()
+    with opened() as store:
+        from headway_pipeline.ingestion.estimates import estimate_rereading
+        from headway_pipeline.ingestion.rereading import calls_to_reread, reopen_calls
+
+        workspace = store.workspaces.find(workspace_ref)
+        run = reading_run(store, settings)
+        calls = calls_to_reread(run, workspace, days_between(first, last))
+        estimate, reader = estimate_rereading(run, workspace, calls), reader_name(run, workspace)
+        words = estimate_words(estimate, reader)
+        if not calls:
+            made = {"workspace": workspace.slug, "estimate": shown_estimate(estimate, reader), "reopened": 0}
+            show_made(made, output_format, f"every call of these days was read by {reader} as it reads now")
+            return 0
+        say(words)
+        if not yes:
+            click.confirm("Read them again?", abort=True, err=True)
+        with store.leases.hold(workspace.id, f"reanalyse {time.time_ns()}", patience_s=LEASE_PATIENCE_S) as lease:
+            reopen_calls(run, lease, calls)
+    from headway_pipeline.cli.ingest import ingest_workspace
+    from headway_pipeline.orchestration.jobs import READING
+
+    report = ingest_workspace(workspace, first, last, budget_usd=budget_usd, assets=READING, verbose=verbose)
+    report.show(output_format)
+    return report.exit_code
+
+
+def _days(since: date | None, until: date | None) -> tuple[date, date]:
+    last = until or datetime.now(tz=UTC).date()
+    if since is None or since > last:
+        raise InputError(f"the range from {since} to {last} is reversed", "name its first day in --since")
+    return since, last

@@ -1,0 +1,1 @@
+"""Tests of `headway_pipeline.llm`."""
