@@ -221,13 +221,14 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(
         data=st.data(),
-        things=st.lists(st.sampled_from(range(9)), max_size=4),
+        things=st.lists(st.sampled_from(range(9)), min_size=2, max_size=6),
+        days_back=st.sampled_from([0, 2, 60]),
         hours=st.sampled_from([0, 0, 1, 7, 26]),
         failure=st.sampled_from(["none", "none", "list", "hydrate", "look", "shift", "kill"]),
         number=st.integers(1, 9),
     )
     def things_happen_and_then_a_run(
-        self, data: st.DataObject, things: list[int], hours: int, failure: str, number: int
+        self, data: st.DataObject, things: list[int], days_back: int, hours: int, failure: str, number: int
     ) -> None:
         self.is_sound = False
         for thing in things:
@@ -235,7 +236,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.publish()
         self.at.pass_by(hours=hours, minutes=1)
         with self.failing(data, failure, number) as commits, suppress(KilledError), killed_after(self.store, commits):
-            self.chain()
+            self.chain(days_back)
         self.is_sound = True
 
     @rule()
@@ -287,8 +288,9 @@ class LedgerMachine(RuleBasedStateMachine):
             self.at.pass_by(hours=30)
             self.chain()
 
-    def chain(self) -> None:
-        part = Part(self.at.workspace, days_between(FIRST_DAY, self.at.clock.now.date()))
+    def chain(self, days_back: int = 60) -> None:
+        today = self.at.clock.now.date()
+        part = Part(self.at.workspace, days_between(max(FIRST_DAY, today - timedelta(days=days_back)), today))
         with self.store.leases.hold(self.at.workspace.id, self.at.run.id) as lease:
             for stage in STAGES:
                 stage(self.at.run, part, lease)
