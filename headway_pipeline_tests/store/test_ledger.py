@@ -374,6 +374,7 @@ def test_nothing_of_a_purged_call_is_left_not_even_what_a_person_noted_about_it(
             decisions.insert().values(
                 id=uuid.uuid4(),
                 workspace_id=at.workspace.id,
+                message_id=sa.select(messages.c.id).scalar_subquery(),
                 extracted_feature_id=item_id,
                 kind="dismiss",
                 decided_by="rosa",
