@@ -10,7 +10,7 @@ PAGE = (TESTS.parent / "docs" / "source_pitfalls.md").read_text(encoding="utf-8"
 NAMES = sorted(
     name
     for path in TESTS.rglob("test_*.py")
-    for name in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    for name in re.findall(r"^ *def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
 )
 
 
