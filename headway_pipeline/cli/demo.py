@@ -1,5 +1,6 @@
 """`headway demo`: the whole pipeline against a local sandbox, in about a minute."""
 
+import os
 import shutil
 import sys
 from collections import defaultdict
@@ -30,11 +31,16 @@ SHOWN_PER_THEME = 2
 @click.command(name="demo")
 @verbose_option
 def command(verbose: bool) -> int:
-    """Make workspaces with connectors and themes, ingest 30 days of made-up calls, and show what was found."""
+    """Make workspaces with connectors and themes, ingest 30 days of made-up calls, and show what was found.
+
+    The offline rules read, free of charge, unless HEADWAY_MODEL names a model.
+    """
     from headway_pipeline.cli.ingest import ingest_workspace
     from headway_pipeline.sandbox.server import Sandbox
     from headway_pipeline.sandbox.worlds import demo_world
 
+    # A key at hand is not yet leave to spend on made-up calls.
+    os.environ.setdefault("HEADWAY_MODEL", "offline")
     settings = ready_settings()
     say(f"using {settings.home}" + ("" if settings.is_embedded else " and the database in DATABASE_URL"))
     today = datetime.now(tz=UTC).replace(hour=0, minute=0, second=0, microsecond=0)

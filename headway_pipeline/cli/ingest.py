@@ -159,8 +159,9 @@ def ingest_workspace(
         raise click.Abort
     with opened() as store:
         reader = reader_name(reading_run(store, settings), workspace)
+        is_chosen = bool(settings.environment.get("HEADWAY_MODEL"))
         seconds = time.monotonic() - started
-        return build_report(store, workspace, request, outcome, seconds=seconds, reader=reader)
+        return build_report(store, workspace, request, outcome, seconds=seconds, reader=reader, is_chosen=is_chosen)
 
 
 @contextmanager
