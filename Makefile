@@ -20,8 +20,9 @@ demo: $(VENV)/.runtime
 up: $(VENV)/.runtime
 	$(BIN)/headway up
 
+# Three at a time on two cores: a good part of the tests waits for daemons, browsers and clocks.
 test: $(VENV)/.development
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 lint: $(VENV)/.development
 	$(BIN)/ruff check $(PACKAGES)

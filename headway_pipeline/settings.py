@@ -83,6 +83,11 @@ class Settings:
         """Dagster's instance folder."""
         return self.home / "dagster"
 
+    @property
+    def exports(self) -> Path:
+        """Where copies of calls and features for other programs go, one folder a workspace; erasure empties it."""
+        return self.home / "exports"
+
     def prepare_home(self) -> bool:
         """Make HEADWAY_HOME, readable by its owner only, and settle the start date in it.
 
@@ -96,6 +101,7 @@ class Settings:
         try:
             self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.dagster_home.mkdir(mode=0o700, exist_ok=True)
+            self.exports.mkdir(mode=0o700, exist_ok=True)
             start_file = self.home / START_FILE
             if not start_file.exists():
                 start_file.write_text(f"{self.start_date.isoformat()}\n", encoding="utf-8")

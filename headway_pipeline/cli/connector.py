@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +16,7 @@ from headway_pipeline.cli.context import (
 )
 from headway_pipeline.cli.output import Column, format_option, say, show, show_made
 from headway_pipeline.model.errors import HeadwayError, InputError
+from headway_pipeline.model.workspaces import Credentials
 
 if TYPE_CHECKING:
     from headway_pipeline.sources.contract import Source
@@ -29,15 +31,22 @@ def command() -> None:
 
 @command.command()
 @workspace_option
-@click.option("--type", "connector_type", required=True, metavar="SOURCE", help="Name of the source: gong or fathom.")
+@click.option("--type", "connector_type", required=True, metavar="SOURCE", help="Name of the source, e.g. gong.")
 @click.option("--name", help="Name of the connector; the source's name when left out.")
 @click.option("--base-url", help="API address, where it is not the source's default (Gong shows yours under API).")
 @click.option(
     "--credentials",
     "credentials_from",
-    required=True,
     type=click.Choice(["-", "env"]),
-    help="`-`: a JSON object on standard input. `env`: read from the environment at each run.",
+    help="`-`: a JSON object on standard input. `env`: read from the environment at each run. "
+    "For sources that need any.",
+)
+@click.option(
+    "--setting",
+    "settings_given",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A choice of the source, e.g. workspace=Sales for Gong or path=./transcripts; may be repeated.",
 )
 @made_format_option
 @verbose_option
@@ -46,20 +55,18 @@ def add(
     connector_type: str,
     name: str | None,
     base_url: str | None,
-    credentials_from: str,
+    credentials_from: str | None,
+    settings_given: tuple[str, ...],
     output_format: str,
     verbose: bool,  # noqa: ARG001
 ) -> None:
     """Connect a workspace to a source."""
-    from headway_pipeline.sources.addresses import clean_base_url
-    from headway_pipeline.sources.discovery import find_source, read_credentials
+    from headway_pipeline.sources.discovery import find_source, read_settings
 
     source = find_source(connector_type)
-    settings = ready_settings()
-    address = None
-    if base_url:
-        address = clean_base_url(source, base_url, allowed_hosts=settings.allowed_hosts, allow_loopback=True)
-    credentials = None if credentials_from == "env" else read_credentials(source, _from_standard_input(source))
+    address = _address(source, base_url)
+    settings = read_settings(source, [_pair(setting) for setting in settings_given])
+    credentials = _credentials(source, credentials_from)
     with opened() as store:
         workspace = store.workspaces.find(workspace_ref)
         connector = store.connectors.add(
@@ -68,15 +75,59 @@ def add(
             name=name,
             base_url=address,
             credentials=credentials,
-            uses_environment=credentials is None,
+            uses_environment=credentials_from == "env",
+            settings=settings,
         )
     made = {"id": connector.id, "workspace_id": workspace.id, "connector_type": source.name, "name": connector.name}
     show_made(made, output_format, f"connector {connector.name} ({connector.id}) in {workspace.slug}")
     say(f"try it with `headway connector check --workspace-id {workspace.slug} {connector.name}`")
 
 
+def _address(source: "type[Source]", base_url: str | None) -> str | None:
+    from headway_pipeline.sources.addresses import clean_base_url
+    from headway_pipeline.sources.contract import HttpSource
+
+    settings = ready_settings()
+    if not base_url:
+        return None
+    if not issubclass(source, HttpSource):
+        raise InputError(f"{source.label} is asked over no network and has no address", "leave --base-url out")
+    return clean_base_url(source, base_url, allowed_hosts=settings.allowed_hosts, allow_loopback=True)
+
+
+def _pair(setting: str) -> tuple[str, str]:
+    name, equals, value = setting.partition("=")
+    if not equals:
+        raise InputError(f"the setting {setting!r} has no value", "write --setting NAME=VALUE")
+    return name.strip(), value
+
+
+def _credentials(source: "type[Source]", credentials_from: str | None) -> Credentials | None:
+    from headway_pipeline.sources.discovery import read_credentials
+
+    if source.credential_fields and credentials_from is None:
+        names = " and ".join(field.name for field in source.credential_fields)
+        raise InputError(
+            f"{source.label} asks for credentials ({names})", "give --credentials - or --credentials env"
+        )
+    if not source.credential_fields and credentials_from is not None:
+        raise InputError(f"{source.label} asks for no credentials", "leave --credentials out")
+    if credentials_from != "-":
+        return None
+    credentials = read_credentials(source, _from_standard_input(source))
+    if "token_url" not in credentials:
+        return credentials
+    # The client's secret and the refresh token are sent there.
+    return Credentials({**credentials, "token_url": _address(source, credentials["token_url"]) or ""})
+
+
 def _from_standard_input(source: "type[Source]") -> dict[str, Any]:
+    from headway_pipeline.sources.contract import HttpSource
+    from headway_pipeline.sources.oauth import OAUTH_REQUIRED
+
     example = json.dumps({field.name: "..." for field in source.credential_fields})
+    if issubclass(source, HttpSource) and source.oauth is not None:
+        example = f"{example}, or for OAuth {json.dumps(dict.fromkeys(OAUTH_REQUIRED, '...'))}"
     if sys.stdin.isatty():
         say("write the credentials as one JSON object, then end with Ctrl-D:")
     try:
@@ -92,14 +143,18 @@ def _from_standard_input(source: "type[Source]") -> dict[str, Any]:
     return given
 
 
+def _where(row: Mapping[str, Any]) -> str:
+    settings = (f"{name}={value}" for name, values in row["settings"].items() for value in values)
+    return " ".join(filter(None, (row["base_url"], *settings))) or "(default)"
+
+
 COLUMNS = (
     Column("name", lambda row: row["name"]),
     Column("type", lambda row: row["connector_type"]),
     Column("active", lambda row: "yes" if row["is_active"] else "no"),
-    Column("health", lambda row: str(row["health"])),
-    Column("resumes at", lambda row: f"{row['resume_at']:%Y-%m-%d %H:%M}" if row["resume_at"] else ""),
-    Column("last error", lambda row: row["last_error"] or "", ratio=1),
-    Column("address", lambda row: row["base_url"] or "(default)"),
+    Column("health", lambda row: row["health_words"]),
+    Column("what to know", lambda row: row["last_error"] or row["advice"] or "", ratio=1),
+    Column("address or settings", _where),
 )
 
 
@@ -120,7 +175,10 @@ def list_(workspace_ref: str, show_all: bool, output_format: str, verbose: bool)
                 "is_active": connector.is_active,
                 "base_url": connector.base_url,
                 "credentials": "environment" if connector.uses_environment else "stored",
+                "settings": connector.settings,
                 "health": connector.health.value,
+                "health_words": connector.health_words,
+                "advice": connector.advice,
                 "last_error": connector.last_error,
                 "last_ok_at": connector.last_ok_at,
                 "resume_at": connector.resume_at,
@@ -144,9 +202,12 @@ def check(workspace_ref: str, connector: str, output_format: str, verbose: bool)
         workspace = store.workspaces.find(workspace_ref)
         found = store.connectors.find(workspace.id, connector)
         verdict = check_connector(store, workspace, found, Effects())
-    made = {"id": found.id, "health": verdict.health, "words": verdict.words}
+        checked = store.connectors.find(workspace.id, str(found.id))
+    made = {"id": found.id, "health": verdict.health, "resume_at": checked.resume_at, "words": verdict.words}
     if verdict.is_usable or output_format == "json":
-        show_made(made, output_format, f"{found.name}: {verdict.health.value}. {verdict.words}")
+        show_made(made, output_format, f"{found.name}: {checked.health_words}. {verdict.words}")
+    if checked.advice is not None:
+        say(f"warning: {found.name}: {checked.advice}")
     if not verdict.is_usable:
         raise HeadwayError(f"connector {found.name} cannot be used", verdict.words)
 

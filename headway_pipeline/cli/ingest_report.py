@@ -38,6 +38,14 @@ OFFLINE_WORDS = (
 )
 #: From the run's metadata; the other numbers are the ledger's after the run.
 RUN_COUNTS = ("listed", "new", "changed", "unchanged", "requests")
+#: What ended as it should needs no note.
+NOTED_REASONS = set(ReasonCode) - {
+    ReasonCode.TOO_SHORT,
+    ReasonCode.OFF_TOPIC,
+    ReasonCode.MARKED_PRIVATE,
+    ReasonCode.GONE,
+    ReasonCode.ERASED,
+}
 LEDGER_COUNTS = tuple(state for state in MessageState if state != MessageState.LISTED)
 
 
@@ -100,13 +108,16 @@ def build_report(
         "model": {"read_by": reader, **asdict(outcome.usage)},
         "seconds": round(seconds, 1),
     }
-    standing = store.messages.waiting(workspace.id, days)
-    waiting = {
-        f"{waiting.source}: {waiting.reason}"
-        for waiting in standing
-        if waiting.state not in (MessageState.TOO_SHORT, MessageState.NOT_RELEVANT, MessageState.PRIVATE)
-    }
-    notes = tuple(sorted(waiting)) if outcome.has_succeeded else ()
+    standing = store.messages.waiting(workspace.id, days, codes=NOTED_REASONS)
+    waiting = {f"{waiting.source}: {waiting.reason}" for waiting in standing}
+    connectors = store.connectors.list(workspace.id, connector_type=request.connector_type)
+    advice = [
+        f"{connector.name}: {connector.health_words}: {connector.advice}"
+        for connector in connectors
+        if connector.advice is not None
+    ]
+    warnings = [f"warning: {words}" for words in (*advice, *outcome.warnings.values())]
+    notes = (*warnings, *(sorted(waiting) if outcome.has_succeeded else ()))
     failures = outcome.failures + tuple(f"check {name}: {words}" for name, words in outcome.failed_checks.items())
     if reader == OFFLINE and not is_chosen:
         notes += (OFFLINE_WORDS,)
@@ -131,6 +142,7 @@ def _sources(
             # `listed` is what the source listed in this run; those that stay in that state are these.
             "not_yet_asked_for": held.get(MessageState.LISTED, 0),
             "health": (worst.health if worst else ConnectorHealth.OK).value,
+            "health_words": worst.health_words if worst else ConnectorHealth.OK.value,
             "resume_at": worst.resume_at.isoformat() if worst and worst.resume_at else None,
         }
     return found
@@ -159,7 +171,7 @@ def _lines(answer: dict[str, Any]) -> list[str]:
             for state in LEDGER_COUNTS
             if numbers[state.value]
         )
-        lines.append(f"  {source}: {listed}; {numbers['requests']} requests; {numbers['health'].replace('_', ' ')}")
+        lines.append(f"  {source}: {listed}; {numbers['requests']} requests; {numbers['health_words']}")
         waiting = f"{numbers['not_yet_asked_for']} listed only" if numbers["not_yet_asked_for"] else ""
         held = ", ".join(part for part in (waiting, states) if part)
         lines.append(f"    in the ledger: {held or 'nothing yet'}")

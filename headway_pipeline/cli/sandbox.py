@@ -13,6 +13,8 @@ from headway_pipeline.model.errors import InputError
 __all__ = ["command"]
 
 SOURCES = ("gong", "fathom")
+#: Of `sandbox/scenarios.py`, which is loaded only by those who want one.
+SCENARIOS = ("changes", "faults", "late-calls", "late-transcripts", "limits", "oddities")
 
 
 @click.command(name="sandbox")
@@ -27,12 +29,16 @@ SOURCES = ("gong", "fathom")
 @click.option(
     "--source", type=click.Choice(SOURCES), help="Put all calls of the file into this source, not in turn into both."
 )
+@click.option(
+    "--scenario", type=click.Choice(SCENARIOS), help="Have something happen while you watch (see docs/sandbox.md)."
+)
 @verbose_option
 def command(
     port: int,
     calls_file: Path | None,
     rebase_dates: bool,
     source: str | None,
+    scenario: str | None,
     verbose: bool,  # noqa: ARG001
 ) -> None:
     """Serve a local Gong, Fathom, Claude and GPT on the loopback address until Ctrl-C."""
@@ -64,6 +70,10 @@ def command(
         say("Models answer from what was planted, so they measure plumbing only (any key will do):")
         say(f"  ANTHROPIC_BASE_URL={sandbox.models.anthropic_url}")
         say(f"  OPENAI_BASE_URL={sandbox.models.openai_url}")
+        if scenario is not None:
+            from headway_pipeline.sandbox.scenarios import begin
+
+            say(f"From now on {begin(scenario, sandbox, sandbox.clock())}")
         say("Ctrl-C stops it")
         while True:
             time.sleep(3600)

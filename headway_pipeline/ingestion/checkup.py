@@ -1,19 +1,13 @@
 """Trying a connector with one cheap request."""
 
-import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from headway_pipeline.ingestion.limiter import Limiter
-from headway_pipeline.ingestion.run import Effects, SourceTuning
-from headway_pipeline.ingestion.sessions import (
-    CONNECTOR_ERRORS,
-    connector_credentials,
-    record_failure,
-    require_no_pause,
-)
+from headway_pipeline.ingestion.run import Allowance, Effects, SourceTuning
+from headway_pipeline.ingestion.sessions import CONNECTOR_ERRORS, record_failure, start_session
 from headway_pipeline.model.workspaces import Connector, ConnectorHealth, Workspace
-from headway_pipeline.sources.contract import Connection, Standing
-from headway_pipeline.sources.discovery import connect, find_source
+from headway_pipeline.settings import current_settings
+from headway_pipeline.sources.contract import Standing
+from headway_pipeline.sources.discovery import find_source
 from headway_pipeline.store import Store
 
 __all__ = ["Verdict", "check_connector"]
@@ -21,6 +15,7 @@ __all__ = ["Verdict", "check_connector"]
 
 #: Somebody waits at the terminal.
 TIMEOUT_S = 30.0
+PATIENCE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +38,6 @@ def check_connector(store: Store, workspace: Workspace, connector: Connector, ef
     """
     now = effects.now()
     try:
-        require_no_pause(connector, now)
         standing = _probe(store, workspace, connector, effects)
     except CONNECTOR_ERRORS as error:
         health, _ = record_failure(store, connector, error, now)
@@ -55,18 +49,19 @@ def check_connector(store: Store, workspace: Workspace, connector: Connector, ef
 
 def _probe(store: Store, workspace: Workspace, connector: Connector, effects: Effects) -> Standing:
     source_type = find_source(connector.connector_type)
-    tuning = SourceTuning.of(source_type)
-    connection = Connection(
-        base_url=connector.base_url or tuning.base_url,
-        credentials=connector_credentials(store, source_type, connector, os.environ),
-        vendor_domains=workspace.vendor_domains,
+    tuning = replace(
+        SourceTuning.of(source_type), timeout_s=TIMEOUT_S, deadline_s=TIMEOUT_S, patience_s=PATIENCE_S, retries=1
     )
-    today = effects.now().date()
-    spent = store.listings.requests_on(connector.id, today)
-    gate = Limiter(connector.connector_type, tuning, effects, spent_today=spent)
-    try:
-        return connect(source_type, connection, gate=gate, timeout_s=TIMEOUT_S).check()
-    finally:
-        counts = gate.take_counts()
-        if counts:
-            store.listings.add_requests(connector.id, today, counts)
+    settings = current_settings()
+    session = start_session(
+        store,
+        workspace,
+        connector,
+        source_type,
+        tuning=tuning,
+        effects=effects,
+        allowance=Allowance(),
+        environment=settings.environment,
+        allowed_hosts=settings.allowed_hosts,
+    )
+    return session.ask(session.source.check)

@@ -46,9 +46,10 @@ def incomplete_days(run: Run, part: Part) -> list[Incomplete]:
         found.setdefault(day, {})[words] = None
     connectors = {connector.id: connector for connector in active_connectors(run, part.workspace)}
     # A call that only a disabled connector listed can wait for ever; nobody asked for it in this run.
-    for waiting in run.store.messages.waiting(part.workspace.id, part.days, seen_by=connectors):
-        if waiting.reason.code in INCOMPLETE_REASONS:
-            found.setdefault(waiting.day, {})[waiting.reason.words] = None
+    for waiting in run.store.messages.waiting(
+        part.workspace.id, part.days, seen_by=connectors, codes=INCOMPLETE_REASONS
+    ):
+        found.setdefault(waiting.day, {})[waiting.reason.words] = None
     for due in run.store.transcripts.awaiting(part.workspace.id, part.days, run.effects.now()):
         # A call that changed keeps its state until its new words come: what stands in the way is its connector.
         error = connectors[due.connector_id].last_error if due.connector_id in connectors else None

@@ -4,7 +4,6 @@ A page is committed as it arrives. Page tokens live only inside one walk of one 
 the window again. A day counts as listed by a connector only when every window covering it was walked to its end.
 """
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -17,12 +16,13 @@ from headway_pipeline.ingestion.sessions import (
     open_session,
     record_trouble,
 )
+from headway_pipeline.ingestion.sweep import Covered, sweep_missing
 from headway_pipeline.model.errors import CursorExpiredError, Failing, HeadwayError, SourceContractError
 from headway_pipeline.model.identity import content_hash
 from headway_pipeline.model.windows import TimeWindow, day_end, windows_of
 from headway_pipeline.model.workspaces import Connector
 from headway_pipeline.sources.contract import Page
-from headway_pipeline.store import Lease
+from headway_pipeline.store import UNIDENTIFIED, Lease
 
 __all__ = ["list_calls"]
 
@@ -55,26 +55,37 @@ class Walked:
 def list_calls(run: Run, part: Part, lease: Lease) -> StageReport:
     """List `part.days` from each of the workspace's connectors; a failing one does not stop the others.
 
+    What the connectors knew of the days and list no more is looked for afterwards: see `sweep.py`.
+
     Returns:
-        Counts `listed`, `new`, `changed`, `unchanged`, `private`, `outside`, `bad_records` by day and source, and
-        `requests` on the first of the days; the connectors that failed.
+        Counts `listed`, `new`, `changed`, `unchanged`, `private`, `outside`, `bad_records`, `missing`, `deleted` by
+        day and source, and `requests` on the first of the days; the connectors that failed.
     """
     report = StageReport()
-    for connector in active_connectors(run, part.workspace):
-        walked = Walked(started_at=run.effects.now())
-        error: HeadwayError | None = None
-        try:
-            session = open_session(run, part.workspace, connector)
-            try:
-                _list_connector(run, part, lease, session, walked, report)
-            finally:
-                report.count(min(part.days), connector.connector_type, "requests", session.requests)
-            session.succeeded(sees_calls=any(walked.ids_by_day.values()))
-        except CONNECTOR_ERRORS as raised:
-            error = raised
-            report.troubles.append(record_trouble(run, part.workspace, connector, raised))
-        _record_listings(run, part, lease, connector, walked, error)
+    covered = [
+        _list_from(run, part, lease, connector, report) for connector in active_connectors(run, part.workspace)
+    ]
+    sweep_missing(run, part, lease, covered, report)
     return report
+
+
+def _list_from(run: Run, part: Part, lease: Lease, connector: Connector, report: StageReport) -> Covered:
+    """List the days from one connector; where it fails, its trouble is in the report."""
+    walked = Walked(started_at=run.effects.now())
+    error: HeadwayError | None = None
+    session: Session | None = None
+    try:
+        session = open_session(run, part.workspace, connector)
+        try:
+            _list_connector(run, part, lease, session, walked, report)
+        finally:
+            report.count(min(part.days), connector.connector_type, "requests", session.requests)
+        session.succeeded(sees_calls=any(walked.ids_by_day.values()))
+    except CONNECTOR_ERRORS as raised:
+        error = raised
+        report.troubles.append(record_trouble(run, part.workspace, connector, raised))
+    days = _record_listings(run, part, lease, connector, walked, error)
+    return Covered(connector.id, connector.connector_type, session, walked.started_at, days)
 
 
 def _list_connector(
@@ -112,7 +123,7 @@ def _pages(session: Session, window: TimeWindow) -> Iterator[Page]:
     known: set[str] = set()
     token: str | None = None
     while True:
-        page = session.ask(lambda: session.source.list(window, token))  # noqa: B023  # asked at once, not later
+        page = session.list(window, token)
         ids = {call.external_id for call in page.calls}
         # A last page may repeat a call that moved to it while the walk went on; it ends the walk all the same.
         if page.next_token is not None and token is not None and ids and ids <= known:
@@ -154,7 +165,7 @@ def _record_page(
             report.count(min(days), source, "outside")
     for bad in page.bad_records:
         # Without an id of its own a record goes by its content: it, too, stands in the ledger.
-        external_id = bad.external_id or f"unidentified-{content_hash(bad.raw)[:32]}"
+        external_id = bad.external_id or f"{UNIDENTIFIED}{content_hash(bad.raw)[:32]}"
         day = run.store.listings.record_bad_record(
             lease, connector.id, source, external_id, min(days), bad.problem, bad.raw, now
         )
@@ -164,19 +175,18 @@ def _record_page(
 
 def _record_listings(
     run: Run, part: Part, lease: Lease, connector: Connector, walked: Walked, error: HeadwayError | None
-) -> None:
+) -> frozenset[date]:
+    """Write down how far the listing got; returns the days it covered."""
     source_type = run.sources.get(connector.connector_type)
     margin = source_type.listing_margin if source_type else timedelta(0)
-    words = str(error) if error else None
-    counts = Counter({day: len(ids) for day, ids in walked.ids_by_day.items()})
-    for day in part.days:
-        is_covered = error is None or walked.has_covered(day, margin, run.until)
-        run.store.listings.record(
-            lease,
-            connector.id,
-            day,
-            run_id=run.id,
-            listed_count=counts[day],
-            started_at=walked.started_at,
-            error=None if is_covered else words,
-        )
+    covered = frozenset(day for day in part.days if error is None or walked.has_covered(day, margin, run.until))
+    run.store.listings.record(
+        lease,
+        connector.id,
+        {day: len(walked.ids_by_day.get(day, ())) for day in part.days},
+        run_id=run.id,
+        started_at=walked.started_at,
+        ended_at=run.effects.now(),
+        errors={day: str(error) for day in part.days if day not in covered},
+    )
+    return covered

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from headway_pipeline.ingestion.run import Effects, SourceTuning
-from headway_pipeline.model.errors import RateLimitedError, TransientSourceError
+from headway_pipeline.ingestion.limiter import Limiter
+from headway_pipeline.ingestion.run import Effects
+from headway_pipeline.model.errors import RateLimitedError, RequestsSpentError, TransientSourceError
 
 __all__ = ["with_patience"]
 
@@ -12,31 +13,36 @@ Result = TypeVar("Result")
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0
-#: A 429 without Retry-After is waited out for this long.
+#: A wait the source asks for without saying how long.
 UNNAMED_WAIT_S = 5.0
 
 
-def with_patience(ask: Callable[[], Result], tuning: SourceTuning, effects: Effects) -> Result:
-    """`ask()`, again after transient failures and after short waits the source asks for.
+def with_patience(ask: Callable[[], Result], limiter: Limiter, effects: Effects, *, retries: int) -> Result:
+    """`ask()`, again after transient failures and after waits the source asks for.
+
+    Every wait counts towards the patience that the connector has in this run.
 
     Raises:
-        RateLimitedError: the source asks for more than `tuning.patience_s`, or keeps asking.
-        TransientSourceError: it still fails after `tuning.retries` further tries.
+        RequestsSpentError: our own budget is spent.
+        RateLimitedError: the source asks for a longer wait than there is patience for, or keeps asking.
+        TransientSourceError: it still fails after `retries` further tries.
         SourceError: anything else, at once.
     """
-    waited_s = 0.0
-    for attempt in range(tuning.retries + 1):
-        is_last = attempt == tuning.retries
+    for attempt in range(retries + 1):
+        is_last = attempt == retries
         try:
             return ask()
+        except RequestsSpentError:
+            raise
         except RateLimitedError as error:
-            wait_s = UNNAMED_WAIT_S if error.retry_after_s is None else error.retry_after_s
-            if is_last or waited_s + wait_s > tuning.patience_s:
+            # The gate may know better: an answer that named no wait has shut it for its bucket's window.
+            if error.retry_after_s is None:
+                error.retry_after_s = limiter.shut_for_s() or UNNAMED_WAIT_S
+            limiter.shut(error.retry_after_s)
+            if is_last or not limiter.wait_for_failure(error.retry_after_s):
                 raise
         except TransientSourceError:
             wait_s = min(FIRST_WAIT_S * 2**attempt, LONGEST_WAIT_S) * (0.5 + effects.jitter() / 2)
-            if is_last or waited_s + wait_s > tuning.patience_s:
+            if is_last or not limiter.wait_for_failure(wait_s):
                 raise
-        effects.sleep(wait_s)
-        waited_s += wait_s
     raise AssertionError("unreachable: the last attempt returns or raises")

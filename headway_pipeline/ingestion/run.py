@@ -14,10 +14,20 @@ from headway_pipeline.analysis.contract import Analyst
 from headway_pipeline.llm.contract import LLMUsage, Stage
 from headway_pipeline.model.usage import Usage
 from headway_pipeline.model.workspaces import Workspace
-from headway_pipeline.sources.contract import Source
+from headway_pipeline.sources.contract import Bucket, Source
 from headway_pipeline.store import Lease, Store
 
-__all__ = ["Analysts", "Effects", "Part", "Progress", "Run", "SourceTuning", "StageReport", "Trouble"]
+__all__ = [
+    "Allowance",
+    "Analysts",
+    "Effects",
+    "Part",
+    "Progress",
+    "Run",
+    "SourceTuning",
+    "StageReport",
+    "Trouble",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +51,23 @@ class SourceTuning:
 
     Attributes:
         base_url: used by connectors that name none.
-        patience_s: the longest wait a source may ask for before its connector's work ends for this run.
+        buckets: spans and dearer requests that the vendor limits apart, beside the steady pace.
+        requests_per_day: budget of a quota owner a UTC day.
+        requests_per_run: budget of a connector in one run.
+        timeout_s: longest silence within one answer.
+        deadline_s: longest time for one answer as a whole.
+        patience_s: how long a connector may wait in one run, all in all, for pauses the source asks for and for
+            failures to pass.
         retries: further tries after a transient failure.
     """
 
     base_url: str
     requests_per_second: float
-    burst: int
+    buckets: tuple[Bucket, ...]
     requests_per_day: int
+    requests_per_run: int
     timeout_s: float
+    deadline_s: float
     patience_s: float
     longest_window_days: int
     lookback_days: int
@@ -62,13 +80,33 @@ class SourceTuning:
         return cls(
             base_url=source.default_base_url,
             requests_per_second=defaults.requests_per_second,
-            burst=defaults.burst,
+            buckets=defaults.buckets,
             requests_per_day=defaults.requests_per_day,
+            requests_per_run=defaults.requests_per_run,
             timeout_s=defaults.timeout_s,
+            deadline_s=defaults.deadline_s,
             patience_s=defaults.patience_s,
             longest_window_days=defaults.longest_window.days,
             lookback_days=defaults.lookback.days,
         )
+
+    @property
+    def all_buckets(self) -> tuple[Bucket, ...]:
+        """The steady pace as a bucket, and the others."""
+        at_once = max(1, int(self.requests_per_second))
+        return (Bucket(at_once, at_once / self.requests_per_second), *self.buckets)
+
+
+@dataclass(slots=True)
+class Allowance:
+    """What one connector has waited and asked in this run, over all its stages.
+
+    Attributes:
+        waited_s: for pauses the source asked for and for failures to pass; not for our own pace.
+    """
+
+    waited_s: float = 0.0
+    requests: int = 0
 
 
 #: Told how far a stage is: stage, workspace, done, and the total or None while that is unknown.
@@ -121,6 +159,8 @@ class Run:
         calls_at_once: how many calls are read at the same time.
         tuning: per source name.
         environment: where connectors made with `--credentials env` find theirs.
+        allowed_hosts: API hosts the operator vouches for.
+        allowances: by connector; shared by all stages of the run.
     """
 
     id: str
@@ -136,6 +176,8 @@ class Run:
     models: Analysts | None = None
     calls_at_once: int = 1
     environment: Mapping[str, str] = field(repr=False, default_factory=lambda: os.environ)
+    allowed_hosts: frozenset[str] = frozenset()
+    allowances: dict[UUID, Allowance] = field(default_factory=dict)
 
     def read_by(self, stage: Stage, workspace: Workspace) -> tuple[str, str]:
         """Name and version of who reads at a stage."""

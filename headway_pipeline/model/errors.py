@@ -5,7 +5,8 @@
     HeadwayError
     ├── InputError              the request cannot be carried out as asked; nothing was changed
     │   ├── UnknownThingError       no workspace, connector or theme of that name
-    │   └── AlreadyExistsError      a workspace, connector or theme of that name stands
+    │   ├── AlreadyExistsError      a workspace, connector or theme of that name stands
+    │   └── WebhookRefusedError     a delivery that is not what a source signed; carries a Refusal
     ├── ConfigurationError      the environment or an installed part is not usable
     ├── StoreError              the database
     │   ├── DatabaseUnavailableError   down, locked or unreachable: try again
@@ -17,6 +18,7 @@
     │   ├── (stop)    BadCredentialsError, MissingPermissionError, WrongHostError, SourceContractError
     │   │             └── RequestRefusedError    a 4xx whose meaning only the source knows
     │   ├── (pause)   RateLimitedError       carries retry_after_s
+    │   │             └── RequestsSpentError       our own budget, not the source's wish
     │   ├── (restart) CursorExpiredError     walk the window again from its first page
     │   └── (retry)   TransientSourceError   time-outs, resets, 5xx
     ├── ModelError              a language model did not answer
@@ -34,6 +36,7 @@ Every error carries a remedy: one sentence that says what to do. No error carrie
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from headway_pipeline.model.usage import Usage
 
@@ -59,8 +62,10 @@ __all__ = [
     "ModelRateLimitedError",
     "ModelRequestError",
     "RateLimitedError",
+    "Refusal",
     "RequestRefusedError",
     "RequestTooLargeError",
+    "RequestsSpentError",
     "SchemaOutdatedError",
     "SourceContractError",
     "SourceError",
@@ -70,6 +75,7 @@ __all__ = [
     "UnknownBatchError",
     "UnknownModelError",
     "UnknownThingError",
+    "WebhookRefusedError",
     "WorkspaceBusyError",
     "WrongHostError",
 ]
@@ -102,6 +108,30 @@ class UnknownThingError(InputError):
 
 class AlreadyExistsError(InputError):
     """A workspace, connector or theme of that name stands already."""
+
+
+class Refusal(StrEnum):
+    """Why a webhook's delivery is refused."""
+
+    BAD_SIGNATURE = "bad_signature"
+    EXPIRED = "expired"
+    WRONG_URL = "wrong_url"
+    WRONG_BODY = "wrong_body"
+    MALFORMED = "malformed"
+    TOO_LARGE = "too_large"
+    UNSUPPORTED = "unsupported"
+
+
+class WebhookRefusedError(InputError):
+    """A delivery is not what the source signed for us; nothing of it is believed.
+
+    Attributes:
+        reason: for counts and logs; whoever sent it is told nothing of it.
+    """
+
+    def __init__(self, message: str, reason: Refusal) -> None:
+        super().__init__(message, "nothing is lost: what happened at the source is found by its listing")
+        self.reason = reason
 
 
 class ConfigurationError(HeadwayError):
@@ -204,6 +234,12 @@ class RateLimitedError(SourceError):
     def __init__(self, message: str, remedy: str = "", *, at: Failing, retry_after_s: float | None) -> None:
         super().__init__(message, remedy, at=at)
         self.retry_after_s = retry_after_s
+
+
+class RequestsSpentError(RateLimitedError):
+    """Our own budget of requests for the day or the run is spent; waiting within the run does not help."""
+
+    code = "budget_spent"
 
 
 class CursorExpiredError(SourceError):

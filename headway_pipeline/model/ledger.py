@@ -12,7 +12,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["TRANSITIONS", "MessageState", "Reason", "ReasonCode", "may_follow"]
+__all__ = ["TRANSITIONS", "MessageState", "Presence", "Reason", "ReasonCode", "may_follow"]
 
 
 class MessageState(StrEnum):
@@ -58,6 +58,14 @@ def may_follow(before: MessageState, after: MessageState) -> bool:
     return before == after or after in TRANSITIONS[before]
 
 
+class Presence(StrEnum):
+    """What a second look at a call found that its source no longer lists."""
+
+    PRESENT = "present"
+    GONE = "gone"
+    UNKNOWN = "unknown"
+
+
 class ReasonCode(StrEnum):
     """Why a message waits, ended or was set aside; the first word of its `reason`."""
 
@@ -70,7 +78,9 @@ class ReasonCode(StrEnum):
     TOO_SHORT = "too_short"
     OFF_TOPIC = "off_topic"
     MARKED_PRIVATE = "marked_private"
+    ERASED = "erased"
     REFUSED = "refused"
+    GONE = "gone"
     ANALYSIS_FAILED = "analysis_failed"
     BAD_RECORD = "bad_record"
     BUDGET = "budget"

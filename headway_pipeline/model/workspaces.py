@@ -1,13 +1,13 @@
 """Workspaces and their connectors."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-__all__ = ["Connector", "ConnectorHealth", "Credentials", "ReadingSettings", "Workspace"]
+__all__ = ["Connector", "ConnectorHealth", "Credentials", "Drift", "ReadingSettings", "Workspace"]
 
 
 class ConnectorHealth(StrEnum):
@@ -99,6 +99,46 @@ class Workspace:
     reading: ReadingSettings = field(default_factory=ReadingSettings)
 
 
+#: Fewer bad records than this are accidents of theirs; from this share of all on, the source has changed.
+MOST_BAD_RECORDS, MOST_BAD_SHARE = 2, 0.05
+#: Sources add a field now and then; more new ones than this at once, and what is known of their records is old.
+MOST_NEW_FIELDS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How far a listing was from what the parser knows.
+
+    Attributes:
+        records: how many were listed.
+        bad_records: how many of them could not be used.
+        unknown_fields: dotted paths the parser does not know, with how often they came.
+    """
+
+    records: int = 0
+    bad_records: int = 0
+    unknown_fields: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> "Drift":
+        """As it was stored."""
+        return cls(stored.get("records", 0), stored.get("bad_records", 0), stored.get("unknown_fields", {}))
+
+    @property
+    def is_beyond_bounds(self) -> bool:
+        """Whether a person should look at it."""
+        many_bad = self.bad_records > MOST_BAD_RECORDS and self.bad_records > MOST_BAD_SHARE * self.records
+        return many_bad or len(self.unknown_fields) > MOST_NEW_FIELDS
+
+    @property
+    def words(self) -> str:
+        """In a sentence, without values of records."""
+        return (
+            f"{self.bad_records} of {self.records} listed records could not be used, and {len(self.unknown_fields)} "
+            "of their fields are unknown to this version: see whether a newer one knows them"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Connector:
     """A workspace's access to one source, without its credentials.
@@ -108,6 +148,8 @@ class Connector:
         base_url: the API address, or None for the source's own default.
         uses_environment: the operator made it with `--credentials env`.
         resume_at: no request before this time, or None.
+        settings: its choices, by the source's names for them.
+        drift: of its last complete listing.
     """
 
     id: UUID
@@ -121,4 +163,32 @@ class Connector:
     last_error: str | None = None
     last_ok_at: datetime | None = None
     resume_at: datetime | None = None
-    settings: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    drift: Drift = field(default_factory=Drift)
+
+    @property
+    def health_words(self) -> str:
+        """How it is, in words a person understands."""
+        match self.health:
+            case ConnectorHealth.PAUSED_UNTIL if self.resume_at is not None:
+                return f"paused until {self.resume_at:%Y-%m-%d %H:%M} UTC"
+            case ConnectorHealth.PAUSED_UNTIL:
+                return "paused"
+            case ConnectorHealth.WRONG_HOST:
+                return "wrong host?"
+            case _:
+                return self.health.value.replace("_", " ")
+
+    @property
+    def advice(self) -> str | None:
+        """What is worth a look though nothing failed, with what to do; None where nothing is."""
+        match self.health:
+            case ConnectorHealth.SEES_NOTHING:
+                return (
+                    "the credentials work, but have never shown a call: see at the source what their owner may see, "
+                    "and that calls are recorded there"
+                )
+            case ConnectorHealth.DRIFTING if self.last_error is None:
+                return self.drift.words
+            case _:
+                return None

@@ -13,6 +13,7 @@ import dagster as dg
 
 from headway_pipeline.ingestion.completeness import listing_troubles
 from headway_pipeline.ingestion.run import Part, Run
+from headway_pipeline.ingestion.sweep import losses
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.orchestration.partitions import workspace_days
 from headway_pipeline.orchestration.stages import resource_keys, run_of
@@ -43,6 +44,7 @@ class CheckPlan:
     asset: str
     description: str
     find: Finding
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
 
 
 def _sources_complete(scoped: Scoped) -> list[str]:
@@ -54,6 +56,16 @@ def _ledger_balances(scoped: Scoped) -> list[str]:
     return [
         *(str(found) for found in audit.unbalanced_listings(workspace.id, scoped.days)),
         *(str(found) for found in audit.unexplained_messages(workspace.id, scoped.days)),
+    ]
+
+
+def _no_sudden_loss(scoped: Scoped) -> list[str]:
+    slug = scoped.part.workspace.slug
+    return [
+        f"connector {connector} no longer lists {number} calls it knew, too many at once to be believed, and nothing "
+        "was deleted: see whether its key lost permissions or its owner left; if the calls are really gone, "
+        f"`headway missing --workspace-id {slug} --connector {connector} --confirm` deletes them"
+        for connector, number in losses(scoped.run.store, scoped.part.workspace.id, scoped.days).items()
     ]
 
 
@@ -85,6 +97,13 @@ PLANS = (
         "raw_calls",
         "What the sources listed is in the ledger, call for call, and every state that needs a reason has one.",
         _ledger_balances,
+    ),
+    CheckPlan(
+        "no_sudden_loss",
+        "raw_calls",
+        "No connector lost sight of so many of its calls at once that they can hardly all be deleted.",
+        _no_sudden_loss,
+        dg.AssetCheckSeverity.WARN,
     ),
     CheckPlan(
         "quotes_are_verbatim",
@@ -120,7 +139,7 @@ def _check(plan: CheckPlan) -> dg.AssetChecksDefinition:
             ]
         return dg.AssetCheckResult(
             passed=not found,
-            severity=dg.AssetCheckSeverity.ERROR,
+            severity=plan.severity,
             description=_sentence(found),
             metadata={"found": len(found), "what": dg.MetadataValue.json(found[:MOST_SHOWN])},
         )

@@ -11,9 +11,11 @@ import dagster as dg
 
 from headway_pipeline.orchestration.assets import build_assets
 from headway_pipeline.orchestration.checks import build_checks
+from headway_pipeline.orchestration.connector_health import build_connector_check
 from headway_pipeline.orchestration.jobs import build_batches_job, build_ingest_job
 from headway_pipeline.orchestration.partitions import build_partitions
 from headway_pipeline.orchestration.resources import build_resources
+from headway_pipeline.orchestration.schedules import build_schedules
 from headway_pipeline.orchestration.sensors import build_sensors
 from headway_pipeline.settings import current_settings
 from headway_pipeline.sources.discovery import discover
@@ -22,7 +24,7 @@ __all__ = ["build_defs"]
 
 
 def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
-    """Assets, checks, job, sensors and resources.
+    """Assets, checks, job, schedules, sensors and resources.
 
     Args:
         resource_overrides: resources in place of the configured ones, by name.
@@ -33,8 +35,9 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
         assets = build_assets(build_partitions(current_settings().start_date))
     return dg.Definitions(
         assets=assets,
-        asset_checks=build_checks(),
+        asset_checks=[*build_checks(), build_connector_check()],
         jobs=[build_ingest_job(), build_batches_job()],
+        schedules=build_schedules(),
         sensors=build_sensors(),
         resources={**build_resources(discover()), **(resource_overrides or {})},
         executor=dg.in_process_executor,

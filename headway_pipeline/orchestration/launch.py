@@ -8,7 +8,7 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from headway_pipeline.model.usage import Usage
 from headway_pipeline.orchestration.graph import build_defs
 from headway_pipeline.orchestration.jobs import INGEST_JOB
 from headway_pipeline.orchestration.metadata import BY_SOURCE, MODEL
-from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, partition_key
+from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, range_tags
 from headway_pipeline.settings import Settings
 
 __all__ = [
@@ -75,6 +75,7 @@ class IngestOutcome:
         usage: what the analyst's answers cost.
         failures: what went wrong, in words for people; empty where the run succeeded.
         failed_checks: checks that did not pass, with their words.
+        warnings: the same of checks that only warn.
         is_incomplete_only: nothing broke; the run is red because some days could not be completed.
         is_interrupted: somebody stopped it.
     """
@@ -85,6 +86,7 @@ class IngestOutcome:
     usage: Usage
     failures: tuple[str, ...]
     failed_checks: Mapping[str, str]
+    warnings: Mapping[str, str] = field(default_factory=dict)
     is_incomplete_only: bool = False
     is_interrupted: bool = False
 
@@ -153,11 +155,7 @@ def ingest(
         result = defs.resolve_job_def(INGEST_JOB).execute_in_process(
             instance=instance,
             run_config=_run_config(request),
-            tags={
-                "dagster/asset_partition_range_start": partition_key(request.slug, request.since),
-                "dagster/asset_partition_range_end": partition_key(request.slug, request.until),
-                "workspace": request.slug,
-            },
+            tags=range_tags(request.slug, request.since, request.until),
             raise_on_error=False,
             asset_selection=[dg.AssetKey(name) for name in request.assets] or None,
         )
@@ -218,11 +216,10 @@ def _outcome(result: dg.ExecuteInProcessResult) -> IngestOutcome:
             for what, number in numbers.items():
                 kept = counts.setdefault(source, {})
                 kept[what] = kept.get(what, 0) + number
-    checks = {
-        evaluation.check_name: evaluation.description or ""
-        for evaluation in result.get_asset_check_evaluations()
-        if not evaluation.passed
-    }
+    checks: dict[dg.AssetCheckSeverity, dict[str, str]] = {severity: {} for severity in dg.AssetCheckSeverity}
+    for evaluation in result.get_asset_check_evaluations():
+        if not evaluation.passed:
+            checks[evaluation.severity][evaluation.check_name] = evaluation.description or ""
     failed_steps = {event.step_key for event in result.all_events if event.is_step_failure}
     errors = {
         event.step_failure_data.error.cls_name
@@ -235,7 +232,8 @@ def _outcome(result: dg.ExecuteInProcessResult) -> IngestOutcome:
         counts,
         usage,
         _failures(result),
-        checks,
+        checks[dg.AssetCheckSeverity.ERROR],
+        checks[dg.AssetCheckSeverity.WARN],
         is_incomplete_only=failed_steps <= {"theme_matched_features"},
         is_interrupted="DagsterExecutionInterruptedError" in errors,
     )

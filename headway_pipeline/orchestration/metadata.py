@@ -16,6 +16,7 @@ import dagster as dg
 from headway_pipeline.ingestion.estimates import estimate_reading
 from headway_pipeline.ingestion.run import StageReport, Trouble
 from headway_pipeline.llm.contract import Stage
+from headway_pipeline.model.workspaces import Connector
 from headway_pipeline.orchestration.plots import features_by_theme
 from headway_pipeline.orchestration.stages import PartResult
 from headway_pipeline.store import FeatureCounts
@@ -25,6 +26,7 @@ __all__ = [
     "MODEL",
     "TROUBLES",
     "attach_counts",
+    "attach_health",
     "attach_themes",
     "counts_on",
     "estimates_of",
@@ -37,6 +39,7 @@ __all__ = [
 BY_SOURCE = "by source"
 MODEL = "model"
 TROUBLES = "troubles"
+CONNECTORS = "connectors"
 INBOX = "(inbox)"
 
 
@@ -71,6 +74,34 @@ def troubles_value(troubles: Sequence[Trouble]) -> dg.TableMetadataValue:
             for trouble in troubles
         ]
     )
+
+
+def health_value(connectors: Sequence[Connector]) -> dg.TableMetadataValue:
+    """How a workspace's connectors are after the stage, and when a paused one goes on."""
+    return dg.MetadataValue.table(
+        [
+            dg.TableRecord(
+                {
+                    "connector": connector.name,
+                    "source": connector.connector_type,
+                    "health": connector.health_words,
+                    "resumes": connector.resume_at.isoformat() if connector.resume_at else "",
+                    "records": connector.drift.records,
+                    "bad records": connector.drift.bad_records,
+                    "unknown fields": len(connector.drift.unknown_fields),
+                }
+            )
+            for connector in connectors
+        ]
+    )
+
+
+def attach_health(context: dg.AssetExecutionContext, result: PartResult) -> None:
+    """Give each key the health of the workspace's connectors."""
+    connectors = result.run.store.connectors.list(result.workspace.id, connector_type=result.run.connector_type)
+    if connectors:
+        for key in result.keys.keys.values():
+            context.add_asset_metadata({CONNECTORS: health_value(connectors)}, partition_key=key)
 
 
 def attach_counts(

@@ -11,7 +11,14 @@ from itertools import groupby
 
 import dagster as dg
 
-__all__ = ["WORKSPACE_PARTITIONS", "WorkspaceDays", "build_partitions", "partition_key", "workspace_days"]
+__all__ = [
+    "WORKSPACE_PARTITIONS",
+    "WorkspaceDays",
+    "build_partitions",
+    "partition_key",
+    "range_tags",
+    "workspace_days",
+]
 
 #: Name of the dynamic dimension in Dagster's instance; its keys are the slugs of active workspaces.
 WORKSPACE_PARTITIONS = "workspace"
@@ -30,6 +37,15 @@ def build_partitions(start: date) -> dg.MultiPartitionsDefinition:
 def partition_key(slug: str, day: date) -> str:
     """The key of one workspace and day."""
     return f"{day.isoformat()}|{slug}"
+
+
+def range_tags(slug: str, since: date, until: date) -> dict[str, str]:
+    """The tags that make a run one over the days of a workspace, both ends included, and that name the workspace."""
+    return {
+        "dagster/asset_partition_range_start": partition_key(slug, since),
+        "dagster/asset_partition_range_end": partition_key(slug, until),
+        "workspace": slug,
+    }
 
 
 @dataclass(frozen=True, slots=True)

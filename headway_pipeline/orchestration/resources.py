@@ -8,16 +8,18 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from headway_pipeline.analysis.contract import Analyst
 from headway_pipeline.ingestion.analysts import LanguageModels, language_models
-from headway_pipeline.ingestion.run import Effects, Progress, Run, SourceTuning, no_progress
+from headway_pipeline.ingestion.run import Allowance, Effects, Progress, Run, SourceTuning, no_progress
 from headway_pipeline.model.workspaces import Workspace
 from headway_pipeline.settings import current_settings
-from headway_pipeline.sources.contract import Source
+from headway_pipeline.sources.contract import Bucket, Source
+from headway_pipeline.sources.rest import CostClass
 from headway_pipeline.store import Lease, Store
 from headway_pipeline.store.configured import open_configured_store
 
@@ -32,32 +34,46 @@ __all__ = [
 ]
 
 
+class BucketConfig(dg.Config):
+    """At most so many requests within so many seconds."""
+
+    requests: int = Field(gt=0, description="how many requests")
+    per_s: float = Field(gt=0, description="within how many seconds")
+    cost: CostClass | None = Field(
+        default=None, description="only requests of this class: NORMAL or HEAVY; all, if null"
+    )
+
+
 class SourceResource(dg.ConfigurableResource[Any]):
-    """How a source is asked: address, pace, budget and patience. Credentials are the connectors'."""
+    """How a source is asked: address, pace, budgets and patience. Credentials are the connectors'."""
 
     base_url: str = Field(description="API address for connectors that name none")
-    requests_per_second: float = Field(gt=0, description="steady pace of one connector")
-    burst: int = Field(gt=0, description="how many requests may go at once after a rest")
-    requests_per_day: int = Field(gt=0, description="budget of one connector a day; other tools share the vendor's")
-    timeout_s: float = Field(gt=0, description="read time-out of one request, seconds")
-    patience_s: float = Field(
-        ge=0, description="longest wait the source may ask for before its work ends for this run, seconds"
+    requests_per_second: float = Field(gt=0, description="steady pace of one quota owner")
+    buckets: list[BucketConfig] = Field(
+        description="longer spans and dearer requests that the vendor limits apart; smaller ones are found out"
     )
+    requests_per_day: int = Field(
+        gt=0, description="budget of one quota owner a UTC day; other tools share the vendor's"
+    )
+    requests_per_run: int = Field(gt=0, description="budget of one connector in one run; the next run goes on")
+    timeout_s: float = Field(gt=0, description="longest silence within one answer, seconds")
+    deadline_s: float = Field(gt=0, description="longest time for one answer as a whole, seconds")
+    patience_s: float = Field(
+        ge=0,
+        description=(
+            "how long one connector may wait in one run, all in all, for pauses the source asks for and for failures "
+            "to pass, seconds; a longer pause ends its work for this run"
+        ),
+    )
+    retries: int = Field(ge=0, description="further tries after a transient failure")
     longest_window_days: int = Field(gt=0, le=7, description="longest span of one listing")
     lookback_days: int = Field(ge=0, description="how far back the nightly sweep looks for late calls")
 
     def tuning(self) -> SourceTuning:
         """The same in the engine's words."""
-        return SourceTuning(
-            base_url=self.base_url,
-            requests_per_second=self.requests_per_second,
-            burst=self.burst,
-            requests_per_day=self.requests_per_day,
-            timeout_s=self.timeout_s,
-            patience_s=self.patience_s,
-            longest_window_days=self.longest_window_days,
-            lookback_days=self.lookback_days,
-        )
+        buckets = tuple(Bucket(bucket.requests, bucket.per_s, bucket.cost) for bucket in self.buckets)
+        scalars = {name: getattr(self, name) for name in SourceTuning.__slots__ if name != "buckets"}
+        return SourceTuning(**scalars, buckets=buckets)
 
 
 def resource_of(source: type[Source]) -> SourceResource:
@@ -65,16 +81,11 @@ def resource_of(source: type[Source]) -> SourceResource:
     # The name of the class is what the UI shows as the resource's type.
     kind = type(f"{source.label}Resource", (SourceResource,), {"__doc__": f"How {source.label} is asked."})
     tuning = SourceTuning.of(source)
-    made: SourceResource = kind(
-        base_url=tuning.base_url,
-        requests_per_second=tuning.requests_per_second,
-        burst=tuning.burst,
-        requests_per_day=tuning.requests_per_day,
-        timeout_s=tuning.timeout_s,
-        patience_s=tuning.patience_s,
-        longest_window_days=tuning.longest_window_days,
-        lookback_days=tuning.lookback_days,
-    )
+    scalars = {name: getattr(tuning, name) for name in SourceTuning.__slots__ if name != "buckets"}
+    buckets = [
+        BucketConfig(requests=bucket.requests, per_s=bucket.per_s, cost=bucket.cost) for bucket in tuning.buckets
+    ]
+    made: SourceResource = kind(**scalars, buckets=buckets)
     return made
 
 
@@ -160,6 +171,7 @@ class LedgerResource(dg.ConfigurableResource[Any]):
     _run_id: str = PrivateAttr()
     _held: ExitStack = PrivateAttr()
     _leases: dict[str, Lease] = PrivateAttr()
+    _allowances: dict[UUID, Allowance] = PrivateAttr()
     _models: LanguageModels | None = PrivateAttr(default=None)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
@@ -169,6 +181,7 @@ class LedgerResource(dg.ConfigurableResource[Any]):
         self._run_id = context.run.run_id if context.run else "no-run"
         self._held = ExitStack()
         self._leases = {}
+        self._allowances = {}
         self._models = None
 
     def teardown_after_execution(self, _context: dg.InitResourceContext) -> None:
@@ -219,6 +232,8 @@ class LedgerResource(dg.ConfigurableResource[Any]):
             limit=scope.limit,
             connector_type=scope.connector_type,
             progress=resources.progress.progress(),
+            allowed_hosts=current_settings().allowed_hosts,
+            allowances=self._allowances,
             models=self._models,
             calls_at_once=resources.analyst.at_once(),
         )

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from html import escape
 
-from headway_pipeline.sandbox.addresses import company_slug, long_id
+from headway_pipeline.sandbox.addresses import call_number, company_slug
 from headway_pipeline.sandbox.exchange import Reply, Request, html_reply, no_page
 from headway_pipeline.sandbox.gong_shapes import Sentence, sentences_of
 from headway_pipeline.sandbox.world import Company, SandboxCall, Utterance, World
@@ -52,7 +52,7 @@ def find_call_page(world: World, request: Request) -> Reply:
     for company in world.companies:
         if slug in (None, company_slug(company)):
             for call in company.calls:
-                if long_id(call.id) == wanted:
+                if call_number(call) == wanted:
                     query = request.query
                     return call_page(company, call, query.get("highlights", ""), query.get("timestamp", ""))
     return no_page()

@@ -1,39 +1,34 @@
 """A local Fathom: meetings of External API v1, served from a `World` as Fathom serves them, its quirks included.
 
-Ten records a page whatever is asked, newest first; a page token that is a page number; filters on the time a meeting
-was created, which is after its end; a transcript that is null, then empty, then there. Whose meetings are served is
-decided by the API key.
+Ten records a page whatever is asked, newest first; a page token that is a page number over meetings that come and go
+meanwhile; filters on the time a meeting was created, which is after its end; a transcript that is null, then empty,
+then there. Whose meetings are served is decided by the API key, which is a user's.
 """
 
-import base64
-import binascii
-import hmac
-import json
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from email.utils import format_datetime
 from http import HTTPStatus
+from secrets import compare_digest
 from typing import Any
+from urllib.parse import parse_qsl
 
-from headway_pipeline.sandbox.exchange import Reply, Request, json_reply, no_page
-from headway_pipeline.sandbox.fathom_shapes import created_at, meeting, recording_id, teams_of, transcript_of
-from headway_pipeline.sandbox.world import Company, SandboxCall, World
+from headway_pipeline.sandbox.exchange import Reply, Request, html_reply, json_reply, no_page
+from headway_pipeline.sandbox.fathom_answers import FathomAnswers
+from headway_pipeline.sandbox.fathom_callers import FathomCaller, fathom_callers_of
+from headway_pipeline.sandbox.fathom_requests import RefusedError, is_heavy
+from headway_pipeline.sandbox.fathom_webhooks import Webhook, WebhookBook
+from headway_pipeline.sandbox.oauth import TokenDesk
+from headway_pipeline.sandbox.quotas import FathomQuotas, Standing
+from headway_pipeline.sandbox.rules import ErrorForm, FathomRules
+from headway_pipeline.sandbox.world import NEVER, World
 
 __all__ = ["PREFIX", "FathomApi"]
 
 #: What the base URL of a connector ends in.
 PREFIX = "/external/v1"
-PAGE_SIZE = 10
-#: A transcript is null for the first half of this after its meeting was created, and empty for the second.
-READY_AFTER = timedelta(minutes=2)
-
-
-class _RefusedError(Exception):
-    """A request the API answers with an error body."""
-
-    def __init__(self, status: HTTPStatus, error: str) -> None:
-        super().__init__(error)
-        self.status = status
-        self.error = error
 
 
 class FathomApi:
@@ -41,115 +36,136 @@ class FathomApi:
 
     Args:
         world: what there is to serve.
-        clock: aware UTC; a meeting appears when it is created, its transcript later.
+        clock: aware UTC; decides when meetings and transcripts appear.
         base_url: where links to calls lead.
+        post: sends a body to an address, later.
+
+    Attributes:
+        rules: may be replaced at any time.
     """
 
-    def __init__(self, world: World, clock: Callable[[], datetime], base_url: str) -> None:
-        self._world = world
+    def __init__(
+        self, world: World, clock: Callable[[], datetime], base_url: str, post: Callable[[str, bytes], None]
+    ) -> None:
         self._clock = clock
         self._base_url = base_url
-        self._calls = {
-            company.api_token: sorted(company.calls_in("fathom"), key=_newest_first) for company in world.companies
-        }
+        self._post = post
+        self._tokens = TokenDesk()
+        self._quotas = FathomQuotas()
+        self._webhooks = WebhookBook()
+        self._lock = threading.Lock()
+        self._answers = self._refusals = 0
+        self.rules = FathomRules()
+        self.serve(world)
+
+    def serve(self, world: World) -> None:
+        """Answer from this world from now on; quotas, tokens and webhooks stand."""
+        self._callers = fathom_callers_of(world)
+
+    @property
+    def webhooks(self) -> tuple[Webhook, ...]:
+        """What is registered, oldest first."""
+        return self._webhooks.hooks
+
+    def caller_of(self, request: Request) -> FathomCaller | None:
+        """Whose key a request carries; None: nobody's."""
+        callers, headers = self._callers, request.headers
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return callers.by_key.get(headers.get("x-api-key", ""))
+        return callers.by_client.get(self._tokens.client_of(token.strip(), self._clock()) or "")
 
     def answer(self, request: Request) -> Reply:
         """The reply to one request."""
+        rules, now = self.rules, self._clock()
+        standing: Standing | None = None
         try:
-            company = self._company_of(request)
-            value = self._value(company, request) if request.method == "GET" else None
-        except _RefusedError as refused:
-            return json_reply(refused.status, {"error": refused.error})
-        return no_page() if value is None else json_reply(HTTPStatus.OK, value)
+            if (request.method, request.path) == ("POST", f"{PREFIX}/oauth2/token"):
+                return json_reply(HTTPStatus.OK, self._issued(request, rules, now))
+            caller = self._let_in(request, rules, now)
+            standing = self._quotas.take(caller.quota_owner, now, rules, is_heavy=is_heavy(request))
+            if standing.is_refused:
+                raise self._too_many(standing, rules, now)
+            reply = self._reply(request, caller, rules, now)
+        except RefusedError as refused:
+            reply = _refusal(refused, rules.error_form)
+        return self._with_rate_headers(reply, standing, rules)
 
-    def _value(self, company: Company, request: Request) -> dict[str, Any] | None:
-        match request.path.removeprefix(PREFIX).strip("/").split("/"):
-            case ["meetings"]:
-                return self._meetings(company, request.query)
-            case ["recordings", number, "transcript"]:
-                return {"transcript": self._transcript(self._call(company, number)) or []}
-            case ["teams"]:
-                return _page(teams_of(company), request.query)
+    def _let_in(self, request: Request, rules: FathomRules, now: datetime) -> FathomCaller:
+        caller = self.caller_of(request)
+        if caller is None:
+            raise RefusedError(HTTPStatus.UNAUTHORIZED, "Unauthorized")
+        if now >= (caller.user.deactivated_at or NEVER):
+            raise RefusedError(rules.deactivated_status, "Unauthorized")
+        return caller
+
+    def _reply(self, request: Request, caller: FathomCaller, rules: FathomRules, now: datetime) -> Reply:
+        match request.method, request.path.removeprefix(PREFIX).strip("/").split("/"):
+            case "POST", ["webhooks"]:
+                hook = self._webhooks.create(caller.label, request.json_object(), now)
+                return json_reply(HTTPStatus.CREATED, hook)
+            case "DELETE", ["webhooks", hook_id]:
+                self._webhooks.delete(caller.label, hook_id)
+                return Reply(HTTPStatus.NO_CONTENT)
+            case "GET", parts:
+                value = FathomAnswers(caller, now, self._base_url, rules).value(parts, request)
+                return no_page() if value is None else self._sent(request, value)
             case _:
-                return None
+                return no_page()
 
-    def _company_of(self, request: Request) -> Company:
-        given = request.headers.get("x-api-key", "")
-        for company in self._world.companies:
-            if hmac.compare_digest(given.encode("utf-8", "replace"), company.api_token.encode("utf-8", "replace")):
-                return company
-        raise _RefusedError(HTTPStatus.UNAUTHORIZED, "Unauthorized")
+    def _sent(self, request: Request, value: Mapping[str, Any]) -> Reply:
+        """The answer, or the promise to send it to an address of the client's."""
+        elsewhere = request.query.get("destination_url")
+        reply = json_reply(HTTPStatus.OK, value)
+        if elsewhere is None or "/recordings/" not in request.path:
+            return reply
+        self._post(elsewhere, reply.body)
+        return json_reply(HTTPStatus.OK, {"destination_url": elsewhere})
 
-    def _visible(self, company: Company) -> list[SandboxCall]:
-        now = self._clock()
-        return [call for call in self._calls[company.api_token] if created_at(call) <= now]
+    def _issued(self, request: Request, rules: FathomRules, now: datetime) -> Mapping[str, object]:
+        """New tokens; everything is in the form."""
+        form = dict(parse_qsl(request.body.decode("utf-8", "replace")))
+        app = self._callers.apps.get(form.get("client_id", ""))
+        if app is None or not compare_digest(app.client_secret.encode(), form.get("client_secret", "").encode()):
+            raise RefusedError(HTTPStatus.UNAUTHORIZED, "invalid_client")
+        issued = self._tokens.exchange(app, form, now, rules.access_token_life)
+        if issued is None:
+            raise RefusedError(HTTPStatus.BAD_REQUEST, "invalid_grant")
+        return issued.answer
 
-    def _meetings(self, company: Company, query: Mapping[str, str]) -> dict[str, Any]:
-        after = _moment(query, "created_after", datetime.min.replace(tzinfo=UTC))
-        before = _moment(query, "created_before", datetime.max.replace(tzinfo=UTC))
-        found = [call for call in self._visible(company) if after < created_at(call) < before]
-        # A type nobody has made is no error.
-        page = _page([] if query.get("meeting_type") else found, query)
-        with_transcript = query.get("include_transcript") == "true"
-        with_crm = query.get("include_crm_matches") == "true"
-        page["items"] = [
-            meeting(company, call, self._base_url, with_speakers=with_transcript, with_crm=with_crm)
-            | ({"transcript": self._transcript(call)} if with_transcript else {})
-            for call in page["items"]
-        ]
-        return page
+    def _too_many(self, standing: Standing, rules: FathomRules, now: datetime) -> RefusedError:
+        with self._lock:
+            self._refusals += 1
+            as_date = self._refusals <= rules.retry_dates
+        # An HTTP date has no fractions of a second: the next whole one, lest it be too early.
+        until = (now + timedelta(seconds=standing.reset_s, microseconds=999_999)).replace(microsecond=0)
+        retry_after = format_datetime(until, usegmt=True) if as_date else str(standing.reset_s)
+        return RefusedError(HTTPStatus.TOO_MANY_REQUESTS, "Too many requests", retry_after)
 
-    def _transcript(self, call: SandboxCall) -> list[dict[str, Any]] | None:
-        age = self._clock() - created_at(call)
-        if not call.utterances or age < READY_AFTER / 2:
-            return None
-        return [] if age < READY_AFTER else transcript_of(call)
-
-    def _call(self, company: Company, number: str) -> SandboxCall:
-        for call in self._visible(company):
-            if str(recording_id(call)) == number:
-                return call
-        raise _RefusedError(HTTPStatus.NOT_FOUND, "Recording not found")
-
-
-def _newest_first(call: SandboxCall) -> tuple[float, str]:
-    return -created_at(call).timestamp(), call.id
-
-
-def _page(rows: Sequence[Any], query: Mapping[str, str]) -> dict[str, Any]:
-    """The page a token leads to, or the first; the last one's token is null."""
-    number = _page_number(query.get("cursor"))
-    first = (number - 1) * PAGE_SIZE
-    has_more = first + PAGE_SIZE < len(rows)
-    return {
-        "limit": PAGE_SIZE,
-        "next_cursor": _token(number + 1) if has_more else None,
-        "items": list(rows[first : first + PAGE_SIZE]),
-    }
+    def _with_rate_headers(self, reply: Reply, standing: Standing | None, rules: FathomRules) -> Reply:
+        with self._lock:
+            self._answers += 1
+            is_left_out = rules.headers_left_out is not None and self._answers % rules.headers_left_out == 0
+        if standing is None or standing.limit is None or not rules.has_rate_headers or is_left_out:
+            return reply
+        told = {
+            "RateLimit-Limit": str(standing.limit),
+            "RateLimit-Remaining": str(standing.remaining),
+            "RateLimit-Reset": str(standing.reset_s),
+        }
+        return replace(reply, headers={**reply.headers, **told})
 
 
-def _token(page_number: int) -> str:
-    return base64.b64encode(json.dumps({"page_num": page_number}, separators=(",", ":")).encode()).decode()
-
-
-def _page_number(token: str | None) -> int:
-    if token is None:
-        return 1
-    try:
-        number = json.loads(base64.b64decode(token, validate=True))["page_num"]
-    except (binascii.Error, ValueError, TypeError, LookupError, RecursionError):
-        number = None
-    if not isinstance(number, int) or number < 1:
-        raise _RefusedError(HTTPStatus.BAD_REQUEST, "cursor is invalid")
-    return number
-
-
-def _moment(query: Mapping[str, str], name: str, otherwise: datetime) -> datetime:
-    given = query.get(name)
-    if given is None:
-        return otherwise
-    try:
-        moment = datetime.fromisoformat(given)
-    except ValueError as error:
-        raise _RefusedError(HTTPStatus.BAD_REQUEST, f"{name} is not an ISO 8601 timestamp") from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+def _refusal(refused: RefusedError, form: ErrorForm) -> Reply:
+    """An error in one of the forms it may have."""
+    headers = {} if refused.retry_after is None else {"Retry-After": refused.retry_after}
+    match form:
+        case ErrorForm.ERROR | ErrorForm.MESSAGE:
+            return json_reply(refused.status, {form.value: refused.error}, headers)
+        case ErrorForm.TEXT:
+            headers["Content-Type"] = "text/plain;charset=utf-8"
+            return Reply(refused.status, refused.error.encode(), headers)
+        case ErrorForm.EMPTY:
+            return Reply(refused.status, headers=headers)
+        case ErrorForm.HTML:
+            return html_reply(refused.status, f"<!doctype html><title>Error</title><h1>{refused.error}</h1>", headers)

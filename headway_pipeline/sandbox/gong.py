@@ -1,44 +1,29 @@
 """A local Gong: the calls of API v2, served from a `World` as Gong serves them, its quirks included.
 
-A hundred records a page whatever is asked; a filter without a match is a 404; a POST reads its cursor from the body
-only; ids are text beyond 2**53. Whose calls are served is decided by the access key.
+A hundred records a page whatever is asked; a page token that is a page number over calls that come and go meanwhile;
+a filter without a match is a 404; a POST reads its cursor from the body only; ids are text beyond 2**53. Whose calls
+are served is decided by the key.
 """
 
-import base64
-import binascii
-import hmac
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
-from headway_pipeline.model.windows import TimeWindow
-from headway_pipeline.sandbox.addresses import long_id
-from headway_pipeline.sandbox.cursors import LIFETIME, Cursor, CursorError, read_cursor, sign_cursor
 from headway_pipeline.sandbox.exchange import Reply, Request, json_reply, no_page
-from headway_pipeline.sandbox.gong_shapes import (
-    call_data,
-    metadata,
-    transcript_of,
-    users_of,
-    workspace_id,
-)
-from headway_pipeline.sandbox.world import Company, SandboxCall, World
+from headway_pipeline.sandbox.gong_answers import SCOPES, GongAnswers
+from headway_pipeline.sandbox.gong_callers import GongCaller, basic_pair, bearer_token, gong_callers_of
+from headway_pipeline.sandbox.gong_requests import RefusedError
+from headway_pipeline.sandbox.oauth import TokenDesk
+from headway_pipeline.sandbox.quotas import GongQuotas
+from headway_pipeline.sandbox.rules import GongRules
+from headway_pipeline.sandbox.world import World
 
 __all__ = ["GongApi"]
 
-PAGE_SIZE = 100
-NO_CALLS = "No calls found corresponding to the provided filters"
-
-
-class _RefusedError(Exception):
-    """A request the API answers with an error body."""
-
-    def __init__(self, status: HTTPStatus, *errors: str) -> None:
-        super().__init__(*errors)
-        self.status = status
-        self.errors = errors
+#: Where an app exchanges a refresh token.
+TOKEN_PATH = "/oauth2/generate-customer-token"  # noqa: S105  # an address, no secret
 
 
 class GongApi:
@@ -46,178 +31,87 @@ class GongApi:
 
     Args:
         world: what there is to serve.
-        clock: aware UTC; decides when cursors expire.
+        clock: aware UTC; decides when calls appear and cursors expire.
         base_url: where links to calls lead.
+
+    Attributes:
+        rules: may be replaced at any time.
     """
 
     def __init__(self, world: World, clock: Callable[[], datetime], base_url: str) -> None:
-        self._world = world
         self._clock = clock
         self._base_url = base_url
-        self._calls = {
-            company.access_key: sorted(company.calls_in("gong"), key=lambda call: (call.started_at, call.id))
-            for company in world.companies
-        }
         self._request_ids = (f"sandbox{number:012x}" for number in itertools.count(1))
+        self._tokens = TokenDesk()
+        self._quotas = GongQuotas()
+        self.rules = GongRules()
+        self.serve(world)
+
+    def serve(self, world: World) -> None:
+        """Answer from this world from now on; quotas and tokens stand."""
+        self._callers = gong_callers_of(world)
+
+    def caller_of(self, request: Request) -> GongCaller | None:
+        """Whose key a request carries; None: nobody's."""
+        header = request.headers.get("authorization", "")
+        client_id = self._tokens.client_of(bearer_token(header), self._clock())
+        callers = self._callers
+        return callers.by_pair.get(basic_pair(header)) if client_id is None else callers.by_client.get(client_id)
 
     def answer(self, request: Request) -> Reply:
         """The reply to one request."""
         try:
-            company = self._company_of(request)
-            value = self._value(company, request)
-        except _RefusedError as refused:
-            return self._json(refused.status, {"errors": list(refused.errors)})
+            value = self._value(request)
+        except RefusedError as refused:
+            headers = {} if refused.retry_after_s is None else {"Retry-After": str(refused.retry_after_s)}
+            return self._json(refused.status, {"errors": list(refused.errors)}, headers)
         return no_page() if value is None else self._json(HTTPStatus.OK, value)
 
-    def _json(self, status: HTTPStatus, value: Mapping[str, Any]) -> Reply:
-        return json_reply(status, {"requestId": next(self._request_ids), **value})
+    def _json(self, status: HTTPStatus, value: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Reply:
+        return json_reply(status, {"requestId": next(self._request_ids), **value}, headers)
 
-    def _value(self, company: Company, request: Request) -> dict[str, Any] | None:
-        match request.method, request.path.strip("/").split("/"):
-            case "POST", ["v2", "calls", "extensive"]:
-                return self._extensive(company, _body_of(request))
-            case "POST", ["v2", "calls", "transcript"]:
-                return self._transcripts(company, _body_of(request))
-            case "GET", ["v2", "calls"]:
-                return self._plain_listing(company, request.query)
-            case "GET", ["v2", "calls", call_id]:
-                return {"call": metadata(company, self._call(company, call_id), self._base_url)}
-            case "GET", ["v2", "users"]:
-                return self._page("users", users_of(company), request.query.get("cursor"))
-            case "GET", ["v2", "workspaces"]:
-                return {"workspaces": [{"id": workspace_id(company), "name": company.name, "description": None}]}
-            case _:
-                return None
+    def _value(self, request: Request) -> dict[str, Any] | None:
+        rules, now = self.rules, self._clock()
+        if (request.method, request.path) == ("POST", TOKEN_PATH):
+            return self._issued(request, rules, now)
+        caller = self._let_in(request, rules, now)
+        route = _route(request)
+        if route not in SCOPES:
+            return None
+        if SCOPES[route] not in caller.scopes:
+            is_directory = route == ("GET", "/v2/workspaces")
+            status = HTTPStatus.FORBIDDEN if is_directory else rules.missing_scope_status
+            raise RefusedError(status, f"the key lacks the scope {SCOPES[route]}")
+        return GongAnswers(caller.calls, caller.sees_calls, now, self._base_url, rules).value(route, request)
 
-    def _company_of(self, request: Request) -> Company:
-        given = _basic_pair(request.headers.get("authorization", ""))
-        for company in self._world.companies:
-            pair = f"{company.access_key}:{company.secret_key}"
-            if hmac.compare_digest(given.encode("utf-8", "replace"), pair.encode("utf-8", "replace")):
-                return company
-        raise _RefusedError(HTTPStatus.UNAUTHORIZED, "Invalid access key or access key secret")
+    def _let_in(self, request: Request, rules: GongRules, now: datetime) -> GongCaller:
+        if not rules.is_caller_trusted:
+            raise RefusedError(HTTPStatus.FORBIDDEN, "requests from this address are not allowed")
+        caller = self.caller_of(request)
+        is_at_generic_host = request.headers.get("host", "").startswith("localhost:")
+        if caller is None or now >= caller.expires_at or (is_at_generic_host and rules.is_generic_host_closed):
+            raise RefusedError(HTTPStatus.UNAUTHORIZED, "Invalid access key or access key secret")
+        wait_s = self._quotas.take(caller.quota_owner, now, rules)
+        if wait_s is not None:
+            raise RefusedError(HTTPStatus.TOO_MANY_REQUESTS, "API rate limit exceeded", retry_after_s=wait_s)
+        return caller
 
-    def _extensive(self, company: Company, body: Mapping[str, Any]) -> dict[str, Any]:
-        selector = body.get("contentSelector")
-        calls = self._filtered(company, _filter_of(body), lambda call: call.started_at)
-        page = self._page("calls", calls, body.get("cursor"))
-        page["calls"] = [
-            call_data(company, call, self._base_url, selector if isinstance(selector, dict) else {})
-            for call in page["calls"]
-        ]
-        return page
-
-    def _transcripts(self, company: Company, body: Mapping[str, Any]) -> dict[str, Any]:
-        calls = self._filtered(company, _filter_of(body), lambda call: call.started_at)
-        there = [call for call in calls if call.utterances]
-        if not there:
-            raise _RefusedError(HTTPStatus.NOT_FOUND, NO_CALLS)
-        page = self._page("callTranscripts", there, body.get("cursor"))
-        page["callTranscripts"] = [transcript_of(call) for call in page["callTranscripts"]]
-        return page
-
-    def _plain_listing(self, company: Company, query: Mapping[str, str]) -> dict[str, Any]:
-        for name in ("fromDateTime", "toDateTime"):
-            if name not in query:
-                raise _RefusedError(HTTPStatus.BAD_REQUEST, f"{name}: must not be null")
-        # Unlike the extensive listing, this one goes by the time a conference was scheduled for.
-        page = self._page(
-            "calls", self._filtered(company, query, lambda call: call.scheduled_at), query.get("cursor")
-        )
-        page["calls"] = [metadata(company, call, self._base_url) for call in page["calls"]]
-        return page
-
-    def _call(self, company: Company, call_id: str) -> SandboxCall:
-        for call in self._calls[company.access_key]:
-            if long_id(call.id) == call_id:
-                return call
-        raise _RefusedError(HTTPStatus.NOT_FOUND, f"Call ID {call_id} was not found")
-
-    def _filtered(
-        self, company: Company, wanted: Mapping[str, Any], time_of: Callable[[SandboxCall], datetime]
-    ) -> list[SandboxCall]:
-        """The calls a filter lets through; a filter without a match is an error, as with Gong."""
-        window = _window_of(wanted)
-        ids = wanted.get("callIds")
-        is_workspace = wanted.get("workspaceId") in (None, workspace_id(company))
-        found = [
-            call
-            for call in self._calls[company.access_key]
-            if is_workspace
-            and window.start <= time_of(call) < window.end
-            and (ids is None or long_id(call.id) in ids)
-        ]
-        if not found:
-            raise _RefusedError(HTTPStatus.NOT_FOUND, NO_CALLS)
-        return found
-
-    def _page(self, name: str, rows: Sequence[Any], token: Any) -> dict[str, Any]:
-        """The page a cursor leads to, or the first; the last one carries no cursor."""
-        now = self._clock()
-        try:
-            cursor = (
-                Cursor(0, PAGE_SIZE, len(rows), int((now + LIFETIME).timestamp()))
-                if token is None
-                else read_cursor(str(token), now)
-            )
-        except CursorError as error:
-            raise _RefusedError(HTTPStatus.BAD_REQUEST, str(error)) from error
-        first = cursor.page_number * PAGE_SIZE
-        shown = list(rows[first : first + PAGE_SIZE])
-        records: dict[str, Any] = {
-            "totalRecords": len(rows),
-            "currentPageSize": len(shown),
-            "currentPageNumber": cursor.page_number,
-        }
-        if first + PAGE_SIZE < len(rows):
-            following = Cursor(cursor.page_number + 1, PAGE_SIZE, len(rows), cursor.expires_at)
-            records["cursor"] = sign_cursor(following)
-        return {"records": records, name: shown}
+    def _issued(self, request: Request, rules: GongRules, now: datetime) -> dict[str, Any]:
+        """New tokens; the parameters of the grant are in the query, the app's secret in Basic authentication."""
+        app = self._callers.apps.get(basic_pair(request.headers.get("authorization", "")))
+        if app is None:
+            raise RefusedError(HTTPStatus.UNAUTHORIZED, "invalid_client")
+        issued = self._tokens.exchange(app, request.query, now, rules.access_token_life)
+        if issued is None:
+            raise RefusedError(HTTPStatus.BAD_REQUEST, "invalid_grant")
+        scope = " ".join(sorted(app.scopes))
+        return {**issued.answer, "scope": scope, "api_base_url_for_customer": self._base_url}
 
 
-def _basic_pair(header: str) -> str:
-    """`user:password` of a Basic authorization header, or ""."""
-    scheme, _, encoded = header.partition(" ")
-    if scheme.lower() != "basic":
-        return ""
-    try:
-        return base64.b64decode(encoded, validate=True).decode("utf-8")
-    except (binascii.Error, UnicodeDecodeError):
-        return ""
-
-
-def _body_of(request: Request) -> dict[str, Any]:
-    body = request.json_object()
-    if body is None:
-        raise _RefusedError(HTTPStatus.BAD_REQUEST, "the request body is no JSON object")
-    return body
-
-
-def _filter_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    wanted = body.get("filter")
-    if not isinstance(wanted, dict):
-        raise _RefusedError(HTTPStatus.BAD_REQUEST, "filter: must not be null")
-    ids = wanted.get("callIds") or []
-    if not isinstance(ids, list) or not all(isinstance(call_id, str) for call_id in ids):
-        raise _RefusedError(HTTPStatus.BAD_REQUEST, "filter.callIds: must be a list of strings")
-    # Each of a hundred ids is looked for in every call: a set makes that quick.
-    return wanted | {"callIds": frozenset(ids) or None}
-
-
-def _window_of(wanted: Mapping[str, Any]) -> TimeWindow:
-    """The filter's dates; unbounded where it names none."""
-    start = _moment(wanted, "fromDateTime", "0001-01-01T00:00:00Z")
-    end = _moment(wanted, "toDateTime", "9999-12-31T23:59:59Z")
-    if start >= end:
-        raise _RefusedError(HTTPStatus.BAD_REQUEST, "filter.fromDateTime: must be before toDateTime")
-    return TimeWindow(start, end)
-
-
-def _moment(wanted: Mapping[str, Any], name: str, otherwise: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(wanted.get(name) or otherwise)
-    except (TypeError, ValueError):
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise _RefusedError(HTTPStatus.BAD_REQUEST, f"filter.{name}: must be an ISO-8601 date-time with an offset")
-    return moment
+def _route(request: Request) -> tuple[str, str]:
+    """Method and path, as `SCOPES` has them."""
+    match request.path.strip("/").split("/"):
+        case ["v2", "calls", _] if request.method == "GET":
+            return "GET", "/v2/calls/*"
+        case parts:
+            return request.method, "/" + "/".join(parts)

@@ -1,38 +1,39 @@
-"""The sandbox as a real HTTP server on the loopback address, with a log of requests and a place for faults."""
+"""A sandbox: a local Gong and a local Fathom behind one real HTTP server on the loopback address."""
 
-import contextlib
-import socket
-import struct
-import sys
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, Self
-from urllib.parse import parse_qsl, urlsplit
+from typing import Self
+from urllib.parse import urlsplit
 
 from headway_pipeline.model.errors import ConfigurationError
 from headway_pipeline.sandbox.call_page import find_call_page
-from headway_pipeline.sandbox.exchange import Fault, Logged, Reply, Request, json_reply
+from headway_pipeline.sandbox.exchange import Fault, Logged, Reply, Request
 from headway_pipeline.sandbox.fathom import PREFIX, FathomApi
+from headway_pipeline.sandbox.fathom_webhooks import Webhook
 from headway_pipeline.sandbox.gong import GongApi
+from headway_pipeline.sandbox.listener import LOOPBACK, Listener
 from headway_pipeline.sandbox.models.api import ModelApis
+from headway_pipeline.sandbox.request_log import Arrival, logged
+from headway_pipeline.sandbox.rules import FathomRules, GongRules
 from headway_pipeline.sandbox.world import World
 
 __all__ = ["Sandbox"]
 
-LOOPBACK = "127.0.0.1"
-#: A batch of language model requests may be this long.
-LARGEST_REQUEST_BYTES = 256 * 1024 * 1024
 #: How long stopping may take.
 POLL_S = 0.01
+POST_TIMEOUT_S = 10
 
 
 class Sandbox:
     """A local Gong, Fathom, Claude and GPT. Use it as a context manager, or call `start` and `stop`.
 
+    World, rules and faults may be changed while it serves, from any thread.
+
     Attributes:
+        clock: aware UTC; by it calls come and go, cursors and tokens expire, and quotas fill up again.
         faults: asked before each answer; add and remove at any time.
         models: the language models; without a truth they find nothing.
     """
@@ -44,32 +45,40 @@ class Sandbox:
 
         Args:
             world: what to serve.
-            clock: aware UTC; cursors expire and meetings appear by it.
+            clock: the system's unless another one is given.
             port: 0 for any free one.
 
         Raises:
             ConfigurationError: the port is taken.
         """
         try:
-            self._server = _Server((LOOPBACK, port), _Handler)
+            self._listener = Listener(port)
         except OSError as error:
             raise ConfigurationError(
                 f"port {port} of {LOOPBACK} cannot be had ({error.strerror})",
                 "stop what listens there, or take another",
             ) from error
-        self._server.answer = self._answer
+        self._listener.answer = self._answer
         self._thread: threading.Thread | None = None
-        self._clock = clock
-        self._lock = threading.Lock()
+        self.clock = clock
+        self._log_lock = threading.Lock()
+        self._world_lock = threading.Lock()
         self._log: list[Logged] = []
         self.faults: list[Fault] = []
+        self._world = world
+        self._gong = GongApi(world, clock, self.base_url)
+        self._fathom = FathomApi(world, clock, self.base_url, self._post_later)
         self.models = ModelApis(self.base_url, clock)
-        self.world = world
 
     @property
     def base_url(self) -> str:
         """The address to give a Gong connector."""
-        return f"http://{LOOPBACK}:{self._server.server_port}"
+        return f"http://{LOOPBACK}:{self._listener.server_port}"
+
+    @property
+    def generic_gong_url(self) -> str:
+        """The address all companies share; the keys of one with a host of its own may be refused there."""
+        return f"http://localhost:{self._listener.server_port}"
 
     @property
     def fathom_url(self) -> str:
@@ -83,37 +92,65 @@ class Sandbox:
 
     @world.setter
     def world(self, world: World) -> None:
-        self._world = world
-        self._gong = GongApi(world, self._clock, self.base_url)
-        self._fathom = FathomApi(world, self._clock, self.base_url)
+        self.change_world(lambda _: world)
+
+    def change_world(self, change: Callable[[World], World]) -> None:
+        """Serve what `change` makes of the present world; of several at once, none is lost."""
+        with self._world_lock:
+            self._world = change(self._world)
+            self._gong.serve(self._world)
+            self._fathom.serve(self._world)
+
+    @property
+    def gong_rules(self) -> GongRules:
+        """How the local Gong behaves where the real one may in several ways."""
+        return self._gong.rules
+
+    @gong_rules.setter
+    def gong_rules(self, rules: GongRules) -> None:
+        self._gong.rules = rules
+
+    @property
+    def fathom_rules(self) -> FathomRules:
+        """How the local Fathom behaves where the real one may in several ways."""
+        return self._fathom.rules
+
+    @fathom_rules.setter
+    def fathom_rules(self, rules: FathomRules) -> None:
+        self._fathom.rules = rules
+
+    @property
+    def webhooks(self) -> tuple[Webhook, ...]:
+        """What clients of the local Fathom have registered, oldest first."""
+        return self._fathom.webhooks
 
     @property
     def requests(self) -> tuple[Logged, ...]:
         """Every request answered so far, in order."""
-        with self._lock:
+        with self._log_lock:
             return tuple(self._log)
 
     def count(self, path: str) -> int:
         """How many requests to `path` were answered."""
-        return sum(logged.path == path for logged in self.requests)
+        return sum(entry.path == path for entry in self.requests)
 
     def forget_requests(self) -> None:
         """Empty the log."""
-        with self._lock:
+        with self._log_lock:
             self._log.clear()
 
     def start(self) -> None:
         """Answer requests, in threads of their own."""
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(POLL_S,), daemon=True)
+        self._thread = threading.Thread(target=self._listener.serve_forever, args=(POLL_S,), daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Stop answering, and break what connections are open."""
         if self._thread is not None:
-            self._server.shutdown()
+            self._listener.shutdown()
             self._thread.join()
             self._thread = None
-        self._server.server_close()
+        self._listener.server_close()
 
     def __enter__(self) -> Self:
         self.start()
@@ -125,11 +162,22 @@ class Sandbox:
         self.stop()
 
     def _answer(self, request: Request) -> Reply:
-        reply = next((made for fault in [*self.faults] if (made := fault(request)) is not None), None)
-        if reply is None:
-            reply = self._served(request)
-        with self._lock:
-            self._log.append(_logged(request, reply))
+        came = Arrival(self.clock(), time.monotonic())
+        api = self._fathom if request.path.startswith(f"{PREFIX}/") else self._gong
+        found = api.caller_of(request)
+        caller = ("", "") if found is None else (found.label, found.quota_owner)
+        fault = next((made for one in [*self.faults] if (made := one(request)) is not None), None)
+        match fault:
+            case Reply():
+                reply = fault
+            case None:
+                reply = self._served(request)
+            case spoil:
+                reply = spoil(self._served(request))
+        answered = Arrival(self.clock(), time.monotonic())
+        entry = logged(request, reply, caller, came, answered, is_fault=fault is not None)
+        with self._log_lock:
+            self._log.append(entry)
         return reply
 
     def _served(self, request: Request) -> Reply:
@@ -142,107 +190,13 @@ class Sandbox:
             return said
         return self._gong.answer(request)
 
-
-def _logged(request: Request, reply: Reply) -> Logged:
-    body = (request.json_object() or {}) if request.method == "POST" else {}
-    wanted = body.get("filter")
-    ids = wanted.get("callIds") if isinstance(wanted, dict) else None
-    return Logged(
-        method=request.method,
-        path=request.path,
-        status=reply.status,
-        page_token=body.get("cursor") if request.method == "POST" else request.query.get("cursor"),
-        ids_count=len(ids) if isinstance(ids, list) else 0,
-    )
+    def _post_later(self, url: str, body: bytes) -> None:
+        """Send a body to an address on this machine, after the answer to what asked for it."""
+        if urlsplit(url).hostname in (LOOPBACK, "localhost"):
+            threading.Thread(target=_post, args=(url, body), daemon=True).start()
 
 
-class _Server(ThreadingHTTPServer):
-    """Keeps count of its open connections, so that stopping ends them."""
+def _post(url: str, body: bytes) -> None:
+    import requests
 
-    daemon_threads = True
-    #: As many clients as a run has in flight may knock at once.
-    request_queue_size = 128
-    answer: Callable[[Request], Reply]
-
-    def __init__(self, *args: Any, **named: Any) -> None:
-        self._open: set[socket.socket] = set()
-        self.to_reset: set[socket.socket] = set()
-        super().__init__(*args, **named)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        self._open.discard(request)
-        if request in self.to_reset:
-            # Closed at once: the base class would say farewell first.
-            self.to_reset.discard(request)
-            self.close_request(request)
-        else:
-            super().shutdown_request(request)
-
-    def server_close(self) -> None:
-        super().server_close()
-        for connection in [*self._open]:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        # A client that hangs up is no defect of the server's.
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server_version = "sandbox"
-    server: _Server
-    #: One write an answer, sent at once: small answers must not wait for each other.
-    wbufsize = -1
-    disable_nagle_algorithm = True
-
-    def do_GET(self) -> None:
-        self._serve()
-
-    def do_POST(self) -> None:
-        self._serve()
-
-    def do_DELETE(self) -> None:
-        self._serve()
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the name is the base class's
-        """Nothing on the console; `Sandbox.requests` is the log."""
-
-    def _serve(self) -> None:
-        length = self.headers.get("Content-Length", "0")
-        if not length.isdecimal() or int(length) > LARGEST_REQUEST_BYTES:
-            self.close_connection = True
-            self._send(json_reply(413, {"errors": ["the request body is too long, or of unknown length"]}))
-            return
-        parts = urlsplit(self.path)
-        request = Request(
-            method=self.command,
-            path=parts.path,
-            query=dict(parse_qsl(parts.query, keep_blank_values=True)),
-            headers={name.lower(): value for name, value in self.headers.items()},
-            body=self.rfile.read(int(length)),
-        )
-        self._send(self.server.answer(request))
-
-    def _send(self, reply: Reply) -> None:
-        self.send_response(reply.status)
-        for name, value in reply.headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(reply.body)))
-        self.end_headers()
-        self.wfile.write(reply.body[: reply.cut_after])
-        self.wfile.flush()
-        if reply.cut_after is not None:
-            self._reset()
-
-    def _reset(self) -> None:
-        """Hang up without a farewell: closing with lingering switched off sends a reset."""
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.server.to_reset.add(self.connection)
-        self.close_connection = True
+    requests.post(url, data=body, headers={"Content-Type": "application/json"}, timeout=POST_TIMEOUT_S)

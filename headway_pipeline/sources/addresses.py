@@ -10,21 +10,21 @@ from collections.abc import Collection
 from urllib.parse import SplitResult, urlsplit
 
 from headway_pipeline.model.errors import InputError
-from headway_pipeline.sources.contract import Source
+from headway_pipeline.sources.contract import HttpSource
 
-__all__ = ["clean_base_url", "trim_base_url"]
+__all__ = ["clean_base_url", "is_loopback_url", "trim_base_url"]
 
 HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 
 
-def trim_base_url(source: type[Source], url: str) -> str:
+def trim_base_url(source: type[HttpSource], url: str) -> str:
     """`url` without a trailing slash and without the path that the source's own requests begin with."""
     return url.strip().rstrip("/").removesuffix(source.base_url_suffix).rstrip("/")
 
 
 def clean_base_url(
-    source: type[Source], url: str, *, allowed_hosts: Collection[str] = (), allow_loopback: bool = False
+    source: type[HttpSource], url: str, *, allowed_hosts: Collection[str] = (), allow_loopback: bool = False
 ) -> str:
     """The address to store for a connector: scheme, host and path, in one spelling.
 
@@ -46,7 +46,7 @@ def clean_base_url(
     return f"{parts.scheme}://{netloc}{parts.path}"
 
 
-def _split(source: type[Source], url: str) -> tuple[SplitResult, str, int | None]:
+def _split(source: type[HttpSource], url: str) -> tuple[SplitResult, str, int | None]:
     try:
         parts = urlsplit(url)
         host, port = (parts.hostname or "").rstrip("."), parts.port
@@ -64,7 +64,7 @@ def _split(source: type[Source], url: str) -> tuple[SplitResult, str, int | None
     return parts, host, port
 
 
-def _unusable(source: type[Source], why: str) -> InputError:
+def _unusable(source: type[HttpSource], why: str) -> InputError:
     return InputError(
         f"the base URL of the {source.label} connector is not usable: {why}",
         f"write it like {source.default_base_url}",
@@ -87,7 +87,12 @@ def _is_loopback(host: str) -> bool:
     return host == "localhost" if address is None else address.is_loopback
 
 
-def _require_vendor(source: type[Source], scheme: str, host: str) -> None:
+def is_loopback_url(url: str) -> bool:
+    """Whether an address is this machine's own: somebody at the keyboard gave it."""
+    return _is_loopback(urlsplit(url).hostname or "")
+
+
+def _require_vendor(source: type[HttpSource], scheme: str, host: str) -> None:
     remedy = "an operator may allow a host by naming it in HEADWAY_ALLOWED_HOSTS"
     if not any(host == own or host.endswith(f".{own}") for own in source.vendor_hosts):
         hosts = ", ".join(source.vendor_hosts)

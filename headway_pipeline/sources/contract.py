@@ -9,11 +9,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from headway_pipeline.model.calls import Call, Transcript
+from headway_pipeline.model.errors import Refusal, WebhookRefusedError
+from headway_pipeline.model.ledger import Presence
 from headway_pipeline.model.windows import TimeWindow
 from headway_pipeline.model.workspaces import Credentials
+from headway_pipeline.sources.rest import CostClass
+from headway_pipeline.sources.webhooks import Hint, WebhookDelivery, WebhookTrust
 
 if TYPE_CHECKING:
     from headway_pipeline.sources.rest import RestClient
@@ -21,11 +26,14 @@ if TYPE_CHECKING:
 __all__ = [
     "Absence",
     "BadRecord",
+    "Bucket",
     "CallRef",
     "Connection",
     "CredentialField",
+    "HttpSource",
     "Hydration",
     "NotHydrated",
+    "OAuth",
     "Page",
     "RequestDefaults",
     "Source",
@@ -50,24 +58,65 @@ class CredentialField:
 
 
 @dataclass(frozen=True, slots=True)
+class OAuth:
+    """How a source renews access tokens by refresh tokens (RFC 6749, 6), each of which it takes once.
+
+    Attributes:
+        token_url: where; a connector's own `token_url` goes before it.
+        grant_in_query: the grant stands in the address and not in a form.
+        client_in_header: the client identifies itself by Basic authentication and not in the form.
+        base_url_field: what the answer calls the API address of the customer, where it tells one.
+    """
+
+    token_url: str
+    grant_in_query: bool = False
+    client_in_header: bool = False
+    base_url_field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """At most `requests` within any `per_s` seconds.
+
+    Attributes:
+        cost: counts requests of this class only; every request, for None.
+    """
+
+    requests: int
+    per_s: float
+    cost: CostClass | None = None
+
+    def __post_init__(self) -> None:
+        if self.requests < 1 or self.per_s <= 0:
+            raise ValueError("a bucket holds at least one request in a positive time")
+
+
+@dataclass(frozen=True, slots=True)
 class RequestDefaults:
     """A source's own limits, the defaults of its Dagster resource.
 
+    Every number stays below the vendor's published maximum, for the customer's other tools draw on the same.
+
     Attributes:
-        requests_per_second: steady rate; the vendor's published maximum or below.
-        burst: how many may go at once after a rest; with the steady rate it stays below what a minute allows.
-        requests_per_day: budget, well below the vendor's maximum, which other tools share.
-        timeout_s: read time-out of one request.
-        patience_s: the longest wait the source may ask for before the connector's work ends for this run.
+        requests_per_second: steady rate; may be below 1.
+        buckets: longer spans and dearer requests that the vendor limits apart.
+        requests_per_day: budget of a quota owner a UTC day.
+        requests_per_run: budget of a connector in one run.
+        timeout_s: longest silence within one answer.
+        deadline_s: longest time for one answer as a whole, however steadily it trickles.
+        patience_s: how long a connector may wait in one run, all in all, for pauses the source asks for and for
+            failures to pass.
         longest_window: longest span asked for in one listing.
         lookback: how far back a nightly sweep looks for late calls.
     """
 
     requests_per_second: float
     requests_per_day: int
-    burst: int = 1
+    buckets: tuple[Bucket, ...] = ()
+    requests_per_run: int = 5_000
     timeout_s: float = 120.0
-    patience_s: float = 60.0
+    deadline_s: float = 600.0
+    patience_s: float = 300.0
     longest_window: timedelta = timedelta(days=7)
     lookback: timedelta = timedelta(days=7)
 
@@ -77,13 +126,20 @@ class Connection:
     """What a source object works with.
 
     Attributes:
-        base_url: the API address without a trailing slash.
+        base_url: the API address without a trailing slash; "" for a source that is asked over no network.
         vendor_domains: e-mail domains of the workspace's own people.
+        settings: the connector's choices, by the names in `Source.setting_names`; each a list of texts.
     """
 
     base_url: str
     credentials: Credentials
     vendor_domains: frozenset[str] = frozenset()
+    settings: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def uses_oauth(self) -> bool:
+        """Whether access tokens are renewed by refresh tokens."""
+        return "refresh_token" in self.credentials
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +220,7 @@ class Standing:
 
 
 class Source(ABC):
-    """A place calls come from. Subclass it in a file of its own in this folder.
+    """A place calls come from. Subclass it, or `HttpSource`, in a file of its own in this folder.
 
     Every method raises the `SourceError` that fits and nothing else for what the outside world does.
     """
@@ -173,26 +229,45 @@ class Source(ABC):
     name: ClassVar[str]
     #: Name for people.
     label: ClassVar[str]
-    default_base_url: ClassVar[str]
-    #: A path that callers may leave at the end of a base URL, e.g. "/v2"; it is cut off.
-    base_url_suffix: ClassVar[str] = ""
-    #: Host suffixes a connector's address must end in (the vendor's own), but for operator-named hosts.
-    vendor_hosts: ClassVar[tuple[str, ...]]
-    credential_fields: ClassVar[tuple[CredentialField, ...]]
+    #: "" where the source is asked over no network.
+    default_base_url: ClassVar[str] = ""
+    #: The secrets: a key, whose fields also stand for the source in the environment. A source without any is the
+    #: operator's own (`is_operator_only`).
+    credential_fields: ClassVar[tuple[CredentialField, ...]] = ()
+    #: What a connector may choose, by name, with what it means; shown to whoever may see the connector.
+    setting_names: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    #: Only whoever runs the machine may connect it, at the command line; never a tenant through an API.
+    is_operator_only: ClassVar[bool] = False
     request_defaults: ClassVar[RequestDefaults]
     #: How many calls one `hydrate` takes.
     hydrate_batch_size: ClassVar[int]
     #: Listing must reach this far past the last day, where the source filters on a time after the call's start.
     listing_margin: ClassVar[timedelta] = timedelta(0)
 
-    def __init__(self, connection: Connection, rest: "RestClient") -> None:
+    def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.rest = rest
+
+    @property
+    def batch_size(self) -> int:
+        """How many calls one `hydrate` takes on this connection."""
+        return self.hydrate_batch_size
 
     @classmethod
-    @abstractmethod
-    def authorization(cls, credentials: Credentials) -> Mapping[str, str]:
-        """The HTTP headers that carry the credentials."""
+    def quota_owner(cls, credentials: Credentials) -> str | None:  # noqa: ARG003
+        """What names the owner of the vendor's limits, so that two connectors of one owner share them.
+
+        None where the credentials do not tell: the connector then counts as an owner of its own.
+        """
+        return None
+
+    @classmethod
+    def settled(cls, settings: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+        """A connector's choices as they are to be stored; their names are known to be right.
+
+        Raises:
+            InputError: one of them cannot be used, or is missing.
+        """
+        return settings
 
     @abstractmethod
     def check(self) -> Standing:
@@ -219,7 +294,48 @@ class Source(ABC):
             SourceError: any of the tree.
         """
 
+    def look_up(self, ref: CallRef) -> Presence:  # noqa: ARG002  # for sources that can
+        """Whether a call that is no longer listed is still there for these credentials. At most one request.
+
+        A source that cannot tell leaves this as it is: a second complete listing decides then, a day later.
+
+        Raises:
+            SourceError: any of the tree.
+        """
+        return Presence.UNKNOWN
+
     @classmethod
     @abstractmethod
     def link(cls, url: str, start_ms: int | None) -> str:
         """The address at which a person hears the moment `start_ms` of the call at `url`."""
+
+    @classmethod
+    def verify_webhook(cls, delivery: WebhookDelivery, trust: WebhookTrust, now: datetime) -> Hint:  # noqa: ARG003
+        """What a delivery hints at, once it is known to be the source's. A source without webhooks leaves this.
+
+        Raises:
+            WebhookRefusedError: it is not what the source signed for `trust`, or the source sends none.
+            ConfigurationError: `trust` is unusable.
+        """
+        raise WebhookRefusedError(f"{cls.label} sends no webhooks", Refusal.UNSUPPORTED)
+
+
+class HttpSource(Source):
+    """A source behind an HTTP API: it has an address, and every request carries the credentials."""
+
+    default_base_url: ClassVar[str]
+    #: A path that callers may leave at the end of a base URL, e.g. "/v2"; it is cut off.
+    base_url_suffix: ClassVar[str] = ""
+    #: Host suffixes a connector's address must end in (the vendor's own), but for operator-named hosts.
+    vendor_hosts: ClassVar[tuple[str, ...]]
+    #: How it takes OAuth instead of a key; None where it does not.
+    oauth: ClassVar[OAuth | None] = None
+
+    def __init__(self, connection: Connection, rest: "RestClient") -> None:
+        super().__init__(connection)
+        self.rest = rest
+
+    @classmethod
+    @abstractmethod
+    def authorization(cls, credentials: Credentials) -> Mapping[str, str]:
+        """The HTTP headers that carry the credentials."""

@@ -1,10 +1,11 @@
-"""Fathom, External API v1 (https://developers.fathom.ai/api-reference), asked with an API key.
+"""Fathom, External API v1 (https://developers.fathom.ai/api-reference), asked with an API key or by OAuth.
 
 A key belongs to a user and sees that user's meetings and those shared with the user. Meetings are listed by
 `GET /meetings`, ten a page, newest first. Its filters go by `created_at`, a moment after the recording ended: a
 listing reaches past the last day, and each call is placed by its start. Transcripts come inline from the same list
 (`include_transcript`), ten a request, which Fathom counts as a heavy one; so calls are listed without them, and a
-batch of ten is fetched over the span of its own creation times.
+batch of ten is fetched over the span of its own creation times. OAuth apps are refused `include_transcript`: with
+OAuth each transcript is a heavy request of its own.
 
 Asked for beside each meeting: `include_crm_matches`, of which only the companies are kept. Never summaries, action
 items or highlights, for nobody reads them here.
@@ -24,23 +25,29 @@ from headway_pipeline.model.calls import Call, Participant, Segment, Side, Trans
 from headway_pipeline.model.errors import (
     CursorExpiredError,
     Failing,
+    MissingPermissionError,
+    Refusal,
     RequestRefusedError,
     SourceContractError,
+    WebhookRefusedError,
     WrongHostError,
 )
 from headway_pipeline.model.identity import content_hash
+from headway_pipeline.model.ledger import Presence
 from headway_pipeline.model.windows import TimeWindow, day_start
 from headway_pipeline.model.workspaces import Credentials
 from headway_pipeline.sources.contract import (
     Absence,
     BadRecord,
+    Bucket,
     CallRef,
     CredentialField,
+    HttpSource,
     Hydration,
     NotHydrated,
+    OAuth,
     Page,
     RequestDefaults,
-    Source,
     Standing,
 )
 from headway_pipeline.sources.normalise import (
@@ -55,6 +62,7 @@ from headway_pipeline.sources.normalise import (
     with_parameter,
     zulu,
 )
+from headway_pipeline.sources.oauth import bearer
 from headway_pipeline.sources.people import (
     UNKNOWN_SPEAKER,
     Speakers,
@@ -64,10 +72,15 @@ from headway_pipeline.sources.people import (
     writes_from,
 )
 from headway_pipeline.sources.rest import CostClass
+from headway_pipeline.sources.webhooks import Hint, WebhookDelivery, WebhookTrust, require_standard_signature
 
 __all__ = ["FathomSource"]
 
 LISTING = "/meetings"
+#: What a transcript of one's own is counted under.
+RECORDING = "/recordings/{id}/transcript"
+#: What Fathom answers for a recording whose transcript is not there yet is not documented: so young, it may come.
+READY_WITHIN = timedelta(hours=24)
 #: Fathom's own page size, which no parameter changes; only a page below it may lack the next page's token.
 PAGE_SIZE = 10
 #: Whether the bounds of `created_*` belong to the span is not documented: ask for this much more at either end.
@@ -101,30 +114,50 @@ KNOWN_FIELDS: Known = {
 }
 
 
-class FathomSource(Source):
+class FathomSource(HttpSource):
     """The meetings that one Fathom user may see."""
 
     name: ClassVar[str] = "fathom"
     label: ClassVar[str] = "Fathom"
     default_base_url: ClassVar[str] = "https://api.fathom.ai/external/v1"
     base_url_suffix: ClassVar[str] = "/meetings"
-    vendor_hosts: ClassVar[tuple[str, ...]] = ("fathom.ai",)
+    vendor_hosts: ClassVar[tuple[str, ...]] = ("fathom.ai", "fathom.video")
     credential_fields: ClassVar[tuple[CredentialField, ...]] = (
         CredentialField("api_token", "API key", ("fathom_api_token",), "FATHOM_API_TOKEN"),
     )
-    #: Fathom allows a key 60 requests a minute, of which 30 heavy ones, and names no limit a day.
-    #: Fathom allows 60 requests in 60 seconds: two stages' bursts and a minute's pace stay below that.
+    #: Fathom's documentation and its SDK name different hosts; a connector's own `token_url` goes before this one.
+    oauth: ClassVar[OAuth | None] = OAuth(
+        token_url="https://fathom.video/external/v1/oauth2/token",  # noqa: S106  # an address, not a secret
+    )
+    #: Fathom allows a key 60 requests in 60 seconds, of which 30 heavy ones (in busy times 5), and names no limit a
+    #: day. A little is left to the key's other users.
     request_defaults: ClassVar[RequestDefaults] = RequestDefaults(
-        requests_per_second=0.6, burst=10, requests_per_day=20_000, lookback=timedelta(days=3)
+        requests_per_second=3.0,
+        requests_per_day=20_000,
+        buckets=(Bucket(55, 60.0), Bucket(28, 60.0, CostClass.HEAVY)),
+        patience_s=600.0,
+        lookback=timedelta(days=3),
     )
     #: What one heavy request brings.
     hydrate_batch_size: ClassVar[int] = 10
     #: A meeting is created when its recording was processed: a day's last one well into the day after the next.
     listing_margin: ClassVar[timedelta] = timedelta(hours=36)
 
+    @property
+    def batch_size(self) -> int:
+        """One where transcripts come one by one."""
+        return 1 if self.connection.uses_oauth else self.hydrate_batch_size
+
+    @classmethod
+    def quota_owner(cls, credentials: Credentials) -> str | None:
+        """The key, by which Fathom counts."""
+        return credentials.get("api_token")
+
     @classmethod
     def authorization(cls, credentials: Credentials) -> Mapping[str, str]:
         """The key in a header of its own; what no header can carry is escaped, and Fathom refuses it."""
+        if "refresh_token" in credentials:
+            return bearer(credentials)
         return {"X-Api-Key": quote(credentials["api_token"], safe=HEADER_CHARS)}
 
     def check(self) -> Standing:
@@ -163,17 +196,55 @@ class FathomSource(Source):
     def hydrate(self, refs: Sequence[CallRef]) -> Iterator[Hydration | NotHydrated]:
         """The transcripts of up to ten calls: one heavy request where they were created one after the other.
 
+        With OAuth one heavy request a call.
+
         Raises:
             SourceError: any of the tree.
         """
+        if self.connection.uses_oauth:
+            for ref in refs:
+                yield self._recorded(ref)
+            return
         found = self._found(refs)
         for ref in refs:
             yield self._hydrated(ref, found.get(ref.external_id))
+
+    def look_up(self, ref: CallRef) -> Presence:
+        """Ask for the recording's transcript, a heavy request: Fathom has no endpoint for one meeting.
+
+        What it answers for a recording that was deleted or is no longer shared is not documented; 404 and 403 both
+        mean that this user cannot have it.
+
+        Raises:
+            SourceError: any of the tree.
+        """
+        try:
+            path = f"/recordings/{quote(ref.external_id, safe='')}/transcript"
+            self.rest.get_json(path, cost=CostClass.HEAVY, endpoint=RECORDING)
+        except MissingPermissionError:
+            return Presence.GONE
+        except RequestRefusedError as error:
+            return Presence.GONE if error.at.status == HTTPStatus.NOT_FOUND else Presence.UNKNOWN
+        return Presence.PRESENT
 
     @classmethod
     def link(cls, url: str, start_ms: int | None) -> str:
         """The address Fathom's own players are shared by: `timestamp` in whole seconds."""
         return url if start_ms is None else with_parameter(url, "timestamp", str(start_ms // 1000))
+
+    @classmethod
+    def verify_webhook(cls, delivery: WebhookDelivery, trust: WebhookTrust, now: datetime) -> Hint:
+        """A meeting is ready; the body is the meeting (https://developers.fathom.ai/webhooks).
+
+        Raises:
+            WebhookRefusedError: it is not Fathom's, or names no meeting.
+        """
+        delivery_id = require_standard_signature(delivery, trust.secret, now)
+        meeting = delivery.json_object()
+        external_id = text_id(meeting.get("recording_id"))
+        if external_id is None:
+            raise WebhookRefusedError("the body names no meeting", Refusal.MALFORMED)
+        return Hint(delivery_id, external_id, _started_at(meeting))
 
     def _page(
         self, wanted: Mapping[str, str], token: str | None = None, *, cost: CostClass = CostClass.NORMAL
@@ -229,6 +300,29 @@ class FathomSource(Source):
         end_ms = None if ref.duration_s is None else ref.duration_s * 1000
         segments = _segments(items, Speakers(self._participants(record), self.connection.vendor_domains), end_ms)
         return Hydration(ref.external_id, Transcript(tuple(segments)))
+
+    def _recorded(self, ref: CallRef) -> Hydration | NotHydrated:
+        """The transcript of one recording, asked for by its id."""
+        path = RECORDING.replace("{id}", quote(ref.external_id, safe=""))
+        try:
+            answer = self.rest.get_json(path, cost=CostClass.HEAVY, endpoint=RECORDING)
+        except MissingPermissionError:
+            return self._not_recorded(
+                ref, Absence.FORBIDDEN, "Fathom lets these credentials not read this transcript"
+            )
+        except (RequestRefusedError, WrongHostError) as error:
+            # Fathom's refusals have no set form, a web page included; the host is the one that just listed the call.
+            if error.at.status != HTTPStatus.NOT_FOUND:
+                raise
+            return self._not_recorded(ref, Absence.ABSENT, "Fathom has no such recording for these credentials")
+        return self._hydrated(ref, {**ref.raw, "transcript": answer.get("transcript")})
+
+    def _not_recorded(self, ref: CallRef, absence: Absence, words: str) -> NotHydrated:
+        """What a refusal means: of a young recording, that its transcript may still come."""
+        _, created = _creation(ref)
+        if self.rest.now() - created <= READY_WITHIN:
+            return NotHydrated(ref.external_id, Absence.NOT_READY, "Fathom has no transcript of this call yet")
+        return NotHydrated(ref.external_id, absence, words)
 
     def _parse(self, record: Any) -> Call | BadRecord:
         """A listed meeting in the normal form, or what is wrong with it."""

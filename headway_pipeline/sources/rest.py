@@ -4,7 +4,9 @@ What a request may cost and how long it must wait is the gate's business; what a
 """
 
 import json
+import logging
 import re
+import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -58,12 +60,14 @@ class Answer:
         status: the HTTP status, or None where no complete answer came.
         retry_after_s: the wait the source asks for, if it does.
         headers: names in lower case.
+        cost: what the request counted as.
     """
 
     endpoint: str
     status: int | None
     retry_after_s: float | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    cost: CostClass = CostClass.NORMAL
 
 
 class Gate(Protocol):
@@ -111,6 +115,7 @@ class RestClient:
         headers: Mapping[str, str],
         gate: Gate,
         timeout_s: float = 120.0,
+        deadline_s: float = 600.0,
         session: "requests.Session | None" = None,
         secrets: Collection[str] = (),
         now: Callable[[], datetime] = lambda: datetime.now(tz=UTC),
@@ -124,6 +129,7 @@ class RestClient:
             headers: sent with every request; hidden in errors, like `secrets`.
             gate: what every request passes.
             timeout_s: longest silence of the source within one answer.
+            deadline_s: longest time for the body of one answer, however steadily it trickles.
             session: the transport; made anew when left out. Its `trust_env` is switched off.
             secrets: further texts that no error may show.
             now: the clock a Retry-After date is compared with.
@@ -132,31 +138,56 @@ class RestClient:
         # Imported here: reading commands import the sources for their links and never ask anything.
         import requests
 
+        # At the level DEBUG it writes whole addresses, and Gong takes a refresh token in one.
+        logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
         self.source = source
         self.base_url = base_url.rstrip("/")
         self.now = now
-        self._headers = {"Accept": "application/json", **headers}
         self._gate = gate
         self._timeout_s = timeout_s
+        self._deadline_s = deadline_s
         self._session = session if session is not None else requests.Session()
         self._session.trust_env = False
         self._largest_answer_bytes = largest_answer_bytes
-        carried = {part for value in headers.values() for part in (value, *value.split())}
-        # Longest first, so that no secret is cut open by another one inside it.
-        self._hidden = sorted({*carried, *secrets} - {"", "Basic", "Bearer"}, key=len, reverse=True)
+        self._hidden: list[str] = []
+        self.authorize(headers, secrets)
 
     def __repr__(self) -> str:
         return f"RestClient({self.source}, {self.base_url})"
 
+    def authorize(self, headers: Mapping[str, str], secrets: Collection[str]) -> None:
+        """Send `headers` from now on. They and `secrets` are hidden in errors, and so is what was sent before."""
+        self._headers = {"Accept": "application/json", **headers}
+        carried = {part for value in headers.values() for part in (value, *value.split())}
+        # Longest first, so that no secret is cut open by another one inside it.
+        hidden = {*self._hidden, *carried, *secrets} - {"", "Basic", "Bearer"}
+        self._hidden = sorted(hidden, key=len, reverse=True)
+
     def get_json(
-        self, path: str, params: Mapping[str, str] | None = None, *, cost: CostClass = CostClass.NORMAL
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        cost: CostClass = CostClass.NORMAL,
+        endpoint: str | None = None,
     ) -> dict[str, Any]:
         """The JSON object at `path`.
+
+        Args:
+            endpoint: what the request is counted under, where the path holds an id.
 
         Raises:
             SourceError: as `post_json`.
         """
-        return self._ask("GET", path, cost, params=params)
+        return self._ask("GET", path, cost, params=params, endpoint=endpoint)
+
+    def post_form(self, path: str, form: Mapping[str, str], params: Mapping[str, str]) -> dict[str, Any]:
+        """The JSON object that answers a form.
+
+        Raises:
+            SourceError: as `post_json`.
+        """
+        return self._ask("POST", path, CostClass.NORMAL, params=params, form=form)
 
     def post_json(self, path: str, body: Mapping[str, Any], *, cost: CostClass = CostClass.NORMAL) -> dict[str, Any]:
         """The JSON object that answers `body`; texts in it are fit for hashes and databases.
@@ -180,28 +211,29 @@ class RestClient:
         *,
         params: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
+        form: Mapping[str, str] | None = None,
+        endpoint: str | None = None,
     ) -> dict[str, Any]:
+        named = endpoint or path
         self._gate.admit(cost)
         try:
-            received = self._exchange(method, path, params, body)
+            received = self._exchange(method, path, {"params": params, "json": body, "data": form})
         except (TransientSourceError, WrongHostError, SourceContractError):
-            self._gate.observe(Answer(path, None))
+            self._gate.observe(Answer(named, None, cost=cost))
             raise
         retry_after_s = self._retry_after_s(received)
-        self._gate.observe(Answer(path, received.status, retry_after_s, received.headers))
+        self._gate.observe(Answer(named, received.status, retry_after_s, received.headers, cost))
         if received.status != HTTPStatus.OK:
-            self._refuse(path, received, retry_after_s)
-        return self._read(path, received)
+            self._refuse(named, received, retry_after_s)
+        return self._read(named, received)
 
-    def _exchange(
-        self, method: str, path: str, params: Mapping[str, str] | None, body: Mapping[str, Any] | None
-    ) -> _Received:
+    def _exchange(self, method: str, path: str, content: Mapping[str, Any]) -> _Received:
         """Send and receive, turning what the transport raises into the tree's errors."""
         import requests
 
         at = Failing(self.source, path)
         try:
-            return self._receive(at, method, path, params, body)
+            return self._receive(at, method, path, content)
         except requests.exceptions.SSLError as error:
             if "CERTIFICATE_VERIFY_FAILED" not in str(error):
                 raise TransientSourceError(f"{self.source}: the secure connection broke", at=at) from error
@@ -230,25 +262,34 @@ class RestClient:
                 at=at,
             ) from None
 
-    def _receive(
-        self,
-        at: Failing,
-        method: str,
-        path: str,
-        params: Mapping[str, str] | None,
-        body: Mapping[str, Any] | None,
-    ) -> _Received:
+    def _receive(self, at: Failing, method: str, path: str, content: Mapping[str, Any]) -> _Received:
         with self._session.request(
             method,
             self.base_url + path,
-            params=params,
-            json=body,
             headers=self._headers,
             timeout=(CONNECT_TIMEOUT_S, self._timeout_s),
             allow_redirects=False,
             stream=True,
+            **content,
         ) as response:
-            held = bytearray()
+            body = self._body(at, path, response)
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return _Received(response.status_code, headers, body)
+
+    def _body(self, at: Failing, path: str, response: "requests.Response") -> bytes:
+        """The whole body, unless it is too long or takes too long."""
+        late = threading.Event()
+
+        def give_up() -> None:
+            # An answer that trickles never falls silent: only another thread can end the read it holds.
+            late.set()
+            response.raw.shutdown()
+
+        watch = threading.Timer(self._deadline_s, give_up)
+        watch.daemon = True
+        watch.start()
+        held = bytearray()
+        try:
             for chunk in response.iter_content(CHUNK_BYTES):
                 held += chunk
                 if len(held) > self._largest_answer_bytes:
@@ -257,8 +298,20 @@ class RestClient:
                         "ask for a shorter window",
                         at=at,
                     )
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            return _Received(response.status_code, headers, bytes(held))
+        except OSError as error:
+            if late.is_set():
+                raise self._took_too_long(at) from error
+            raise
+        finally:
+            watch.cancel()
+        if late.is_set():
+            raise self._took_too_long(at)
+        return bytes(held)
+
+    def _took_too_long(self, at: Failing) -> TransientSourceError:
+        return TransientSourceError(
+            f"{self.source}: no complete answer within {self._deadline_s:g} s", "try again later", at=at
+        )
 
     def _retry_after_s(self, received: _Received) -> float | None:
         """Seconds from a Retry-After header in either of its forms (RFC 9110, 10.2.3), where it means a wait."""

@@ -4,20 +4,29 @@ What belongs here: statements and what must hold in the database. What does not:
 or an analyst (`ingestion/`), and how things are shown.
 """
 
+from headway_pipeline.store.erasure import Erasure
 from headway_pipeline.store.filings import DueMatching, FeatureCounts, StoredFeature
 from headway_pipeline.store.leases import Lease
+from headway_pipeline.store.missing import UNIDENTIFIED, Missing, Sight
 from headway_pipeline.store.opening import Store, open_store
 from headway_pipeline.store.relevance import DueCall
+from headway_pipeline.store.tracing import Appearance, TracedCall
 from headway_pipeline.store.transcripts import HYDRATED, DueMessage
 
 __all__ = [
     "HYDRATED",
+    "UNIDENTIFIED",
+    "Appearance",
     "DueCall",
     "DueMatching",
     "DueMessage",
+    "Erasure",
     "FeatureCounts",
     "Lease",
+    "Missing",
+    "Sight",
     "Store",
     "StoredFeature",
+    "TracedCall",
     "open_store",
 ]

@@ -8,9 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from headway_pipeline.model.ledger import MessageState
+from headway_pipeline.store.balances import Balances
 from headway_pipeline.store.engine import Database
 from headway_pipeline.store.statements import on_days
-from headway_pipeline.store.tables import evidence, features, listings, messages, sightings, themes, transcripts
+from headway_pipeline.store.tables import evidence, features, messages, themes, transcripts
 
 __all__ = ["Audit"]
 
@@ -30,8 +31,9 @@ NEED_A_REASON = (
 class Audit:
     """Finds what must not be. `days` is None for all days; ids and counts only, never speech."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, balances: Balances) -> None:
         self._database = database
+        self._balances = balances
 
     def unverbatim_quotes(self, workspace_id: uuid.UUID, days: Sequence[date] | None) -> list[uuid.UUID]:
         """Evidence whose quote is not its slice of the transcript, recomputed without the database's help."""
@@ -85,18 +87,12 @@ class Audit:
 
     def unbalanced_listings(self, workspace_id: uuid.UUID, days: Sequence[date] | None) -> list[str]:
         """Days whose last complete listing does not agree with the calls the ledger saw in it, in words."""
-        query = sa.select(listings).where(
-            listings.c.workspace_id == workspace_id, listings.c.completed_at.is_not(None)
-        )
-        if days is not None:
-            query = query.where(listings.c.day.in_(days))
-        with self._database.reading() as connection:
-            rows = connection.execute(query.order_by(listings.c.day)).all()
-            return [
-                f"{row.day}: the source listed {row.listed_count} calls, the ledger holds {held} of them"
-                for row in rows
-                if (held := connection.execute(_held(row)).scalar_one()) != row.listed_count
-            ]
+        return [
+            f"{found.day}, connector {found.connector}: the source listed {found.listed - found.moved} calls, "
+            f"the ledger holds {found.held} of them"
+            for found in self._balances.by_day(workspace_id, days)
+            if found.difference
+        ]
 
     def unexplained_messages(self, workspace_id: uuid.UUID, days: Sequence[date] | None) -> list[str]:
         """Messages in a state that needs a reason and has none, counted by state."""
@@ -116,18 +112,3 @@ class Audit:
 
 def _is_slice(row: Any, segment: dict[str, Any] | None) -> bool:
     return segment is not None and segment["text"][row.char_start : row.char_end] == row.quote != ""
-
-
-def _held(listing: Any) -> sa.Select[Any]:
-    return (
-        sa.select(sa.func.count())
-        .select_from(sightings)
-        .join(messages, messages.c.id == sightings.c.message_id)
-        .where(
-            sightings.c.connector_id == listing.connector_id,
-            sightings.c.last_listed_at >= listing.started_at,
-            # A later listing of other days may come upon more of this day's calls; they are not this listing's.
-            sightings.c.first_listed_at <= listing.completed_at,
-            on_days([listing.day]),
-        )
-    )

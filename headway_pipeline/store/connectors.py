@@ -1,7 +1,7 @@
 """Connectors with their sealed credentials and their health."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from headway_pipeline.model.errors import AlreadyExistsError, CredentialsSealedError, UnknownThingError
 from headway_pipeline.model.identity import derived_id
-from headway_pipeline.model.workspaces import Connector, ConnectorHealth, Credentials
+from headway_pipeline.model.workspaces import Connector, ConnectorHealth, Credentials, Drift
 from headway_pipeline.store.engine import Database
 from headway_pipeline.store.sealing import CredentialSealer
 from headway_pipeline.store.tables import workspace_connectors
@@ -37,6 +37,7 @@ class Connectors:
         base_url: str | None = None,
         credentials: Credentials | None = None,
         uses_environment: bool = False,
+        settings: Mapping[str, Sequence[str]] | None = None,
     ) -> Connector:
         """Add one, its credentials sealed.
 
@@ -63,6 +64,7 @@ class Connectors:
                     base_url=base_url,
                     credentials=sealed,
                     uses_environment=uses_environment,
+                    settings=dict(settings or {}),
                 )
             )
         return self.find(workspace_id, chosen)
@@ -133,6 +135,72 @@ class Connectors:
             )
         return self._sealing().open(envelope, connector.workspace_id, connector.id)
 
+    def fingerprint(self, words: str) -> str:
+        """A keyed fingerprint of a credential, to tell equal ones by.
+
+        Raises:
+            ConfigurationError: there is no key to make it with.
+        """
+        return self._sealing().fingerprint(words)
+
+    def start_renewing(self, connector_id: uuid.UUID, owner: str, now: datetime, until: datetime) -> bool:
+        """Take the right to renew the connector's access token until `until`; False while another one has it."""
+        table = workspace_connectors
+        is_free = sa.or_(table.c.renewing_until.is_(None), table.c.renewing_until <= now)
+        with self._database.writing() as connection:
+            taken = connection.execute(
+                table.update()
+                .where(table.c.id == connector_id, is_free)
+                .values(renewing_by=owner, renewing_until=until)
+            )
+        return taken.rowcount == 1
+
+    def stop_renewing(self, connector_id: uuid.UUID, owner: str) -> None:
+        """Give the right back, where `owner` still has it."""
+        table = workspace_connectors
+        with self._database.writing() as connection:
+            connection.execute(
+                table.update()
+                .where(table.c.id == connector_id, table.c.renewing_by == owner)
+                .values(renewing_by=None, renewing_until=None)
+            )
+
+    def store_renewed(
+        self, connector: Connector, spent: Credentials, renewed: Credentials, *, base_url: str | None
+    ) -> bool:
+        """Seal a renewed pair in place of the spent one.
+
+        Args:
+            base_url: the address to use from now on; None for the present one.
+
+        Returns:
+            False where the store holds another pair than the spent one: somebody gave the connector new credentials.
+        """
+        table = workspace_connectors
+        sealing = self._sealing()
+        values: dict[str, Any] = {"credentials": sealing.seal(renewed, connector.workspace_id, connector.id)}
+        if base_url is not None:
+            values["base_url"] = base_url
+        with self._database.writing() as connection:
+            query = sa.select(table.c.credentials).where(table.c.id == connector.id).with_for_update()
+            envelope = connection.execute(query).scalar_one()
+            held = sealing.open(envelope, connector.workspace_id, connector.id)
+            if dict(held) != dict(spent):
+                return False
+            connection.execute(
+                table.update().where(table.c.id == connector.id).values(**values, updated_at=self._now())
+            )
+        return True
+
+    def record_drift(self, connector_id: uuid.UUID, drift: Drift) -> None:
+        """Keep how far the last complete listing was from what the parser knows."""
+        stored = {
+            "records": drift.records,
+            "bad_records": drift.bad_records,
+            "unknown_fields": dict(drift.unknown_fields),
+        }
+        self._update(connector_id, drift=stored)
+
     def disable(self, connector_id: uuid.UUID) -> None:
         """Use it no more; what it brought stays."""
         self._update(connector_id, is_active=False)
@@ -174,4 +242,5 @@ def _connector(row: Mapping[Any, Any]) -> Connector:
         last_ok_at=row["last_ok_at"],
         resume_at=row["resume_at"],
         settings=row["settings"],
+        drift=Drift.of(row["drift"]),
     )

@@ -19,7 +19,7 @@ from headway_pipeline.model.errors import (
     StoreError,
 )
 
-__all__ = ["EVIDENCE_REFUSED", "Database", "database_url"]
+__all__ = ["BUSY_TIMEOUT_S", "EVIDENCE_REFUSED", "Database", "database_url"]
 
 BUSY_TIMEOUT_S = 30
 POOL_SIZE = 5
@@ -89,6 +89,16 @@ class Database:
             with connection.begin():
                 yield connection
 
+    @contextmanager
+    def outside_transactions(self) -> Iterator[Connection]:
+        """A connection on which every statement stands alone, as VACUUM must.
+
+        Raises:
+            StoreError: the database cannot be reached or refuses.
+        """
+        with _translated(self.place), self.engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT", headway_alone=True)
+
     @property
     def place(self) -> str:
         """Where the database is, without a password."""
@@ -128,6 +138,8 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
+    if connection.get_execution_options().get("headway_alone"):
+        return
     immediate = connection.get_execution_options().get("headway_immediate")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 

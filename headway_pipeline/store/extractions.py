@@ -14,7 +14,7 @@ from headway_pipeline.model.ledger import MessageState
 from headway_pipeline.store.item_identity import identified, known_items
 from headway_pipeline.store.leases import Lease
 from headway_pipeline.store.messages import Ledger, is_due
-from headway_pipeline.store.relevance import DueCall, due_call, due_calls
+from headway_pipeline.store.relevance import DueCall, due_calls, due_of
 from headway_pipeline.store.statements import on_days
 from headway_pipeline.store.tables import (
     evidence,
@@ -44,7 +44,7 @@ class Extractions:
             relevance_scores.c.text_hash == transcripts.c.text_hash,
         )
         with self._ledger.database.reading() as connection:
-            return [due_call(row) for row in connection.execute(query).mappings()]
+            return due_of(connection, query)
 
     def record(
         self,

@@ -1,7 +1,7 @@
 """Which calls are to be filed, and what is filed under which theme."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -22,7 +22,7 @@ from headway_pipeline.model.identity import derived_id
 from headway_pipeline.model.ledger import MessageState
 from headway_pipeline.store.leases import Lease
 from headway_pipeline.store.messages import Ledger, is_due
-from headway_pipeline.store.statements import insert_into, on_days
+from headway_pipeline.store.statements import IN_PIECES, insert_into, on_days
 from headway_pipeline.store.tables import evidence, extracted_features, features, messages, themes
 
 __all__ = ["DueMatching", "FeatureCounts", "Filings", "StoredFeature"]
@@ -38,13 +38,22 @@ class StoredFeature:
 
 @dataclass(frozen=True, slots=True)
 class DueMatching:
-    """A call whose items are to be filed under the present themes."""
+    """A call whose items are to be filed under the present themes. Many are in memory at once, their items not.
+
+    Attributes:
+        load: reads the items.
+    """
 
     id: uuid.UUID
     source: str
     occurred_at: datetime
     attempts: int
-    items: tuple[StoredFeature, ...]
+    load: Callable[[uuid.UUID], tuple[StoredFeature, ...]] = field(repr=False, compare=False)
+
+    @property
+    def items(self) -> tuple[StoredFeature, ...]:
+        """The call's items with their evidence, read from the database at every use."""
+        return self.load(self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +85,18 @@ class Filings:
             )
             .order_by(messages.c.occurred_at.desc(), messages.c.id)
         )
+        same: dict[str, str] = {}
         with self._ledger.database.reading() as connection:
-            rows = connection.execute(query).all()
-            return [DueMatching(*row, items=_items(connection, row.id)) for row in rows]
+            return [
+                DueMatching(
+                    row.id, same.setdefault(row.source, row.source), row.occurred_at, row.attempts, self._items
+                )
+                for row in connection.execute(query, execution_options=IN_PIECES)
+            ]
+
+    def _items(self, message_id: uuid.UUID) -> tuple[StoredFeature, ...]:
+        with self._ledger.database.reading() as connection:
+            return _items(connection, message_id)
 
     def record(
         self,
@@ -158,7 +176,7 @@ class Filings:
         by_theme: dict[date, dict[str, int]] = {}
         inbox: dict[date, int] = {}
         with self._ledger.database.reading() as connection:
-            for occurred_at, kind, theme in connection.execute(query):
+            for occurred_at, kind, theme in connection.execute(query, execution_options=IN_PIECES):
                 day = occurred_at.date()
                 types, themed = by_type.setdefault(day, {}), by_theme.setdefault(day, {})
                 types[kind] = types.get(kind, 0) + 1

@@ -1,8 +1,8 @@
 """Who may write a workspace's ledger: a leased lock row, so that several runs, the command line and the API may meet.
 
-A holder renews its lease while it lives. One that was killed stops renewing, and the next one takes over after
-`LEASE_S`. Every write checks the lease's token inside its own transaction, so a holder that lost its lease without
-noticing (a suspended machine) cannot write any more.
+A holder renews its lease while it lives. One that was killed is taken over: at once by a process on the same machine,
+which can see that it is dead, and by any other after `LEASE_S`. Every write checks the lease's token inside its own
+transaction, so a holder that lost its lease without noticing (a suspended machine) cannot write any more.
 """
 
 import logging
@@ -12,22 +12,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from headway_pipeline.model.errors import StoreError, WorkspaceBusyError
 from headway_pipeline.store.engine import Database
+from headway_pipeline.store.holders import Holder, is_dead, this_process
 from headway_pipeline.store.statements import insert_into
 from headway_pipeline.store.tables import locks
 
-__all__ = ["Lease", "Leases", "verify"]
+__all__ = ["HeldLease", "Lease", "Leases", "verify"]
 
 logger = logging.getLogger(__name__)
 
 LEASE_S = 90
 RENEW_EVERY_S = 20
 ASK_EVERY_S = 0.5
+NOBODY = {"host": None, "machine": None, "pid": None, "process_started": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,15 @@ class Lease:
     workspace_id: uuid.UUID
     owner: str
     token: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLease:
+    """Who writes a workspace's ledger now."""
+
+    owner: str
+    holder: Holder
+    acquired_at: datetime
 
 
 def verify(connection: Connection, lease: Lease) -> None:
@@ -103,20 +115,34 @@ class Leases:
                 made = insert_into(self._database, locks).values(workspace_id=workspace_id)
                 connection.execute(made.on_conflict_do_nothing())
                 row = connection.execute(query.with_for_update()).one()
-            is_free = row.owner is None or row.owner == owner or row.expires_at <= now
-            if not is_free:
-                return WorkspaceBusyError(
-                    f"another process writes this workspace since {row.acquired_at:%H:%M:%S} UTC (run {row.owner})",
-                    "wait until it is done, then repeat; if it was killed, its lease ends by itself within "
-                    f"{LEASE_S} seconds",
-                )
+            held = _held(row)
+            if held is not None and held.owner != owner and row.expires_at > now and not is_dead(held.holder):
+                return _busy(held)
+            if held is not None and held.owner != owner:
+                logger.warning("the lease of run %s (%s) is taken over: it ended", held.owner, held.holder)
             lease = Lease(workspace_id, owner, row.token + 1)
             connection.execute(
                 locks.update()
                 .where(locks.c.workspace_id == workspace_id)
-                .values(owner=owner, token=lease.token, acquired_at=now, expires_at=now + timedelta(seconds=LEASE_S))
+                .values(
+                    owner=owner,
+                    token=lease.token,
+                    acquired_at=now,
+                    expires_at=now + timedelta(seconds=LEASE_S),
+                    **_columns(this_process()),
+                )
             )
         return lease
+
+    def holder(self, workspace_id: uuid.UUID) -> HeldLease | None:
+        """Who writes the workspace's ledger now; None where nobody does, or only a process that ended."""
+        query = sa.select(locks).where(locks.c.workspace_id == workspace_id)
+        with self._database.reading() as connection:
+            row = connection.execute(query).first()
+        held = None if row is None else _held(row)
+        if row is None or held is None or row.expires_at <= self._now() or is_dead(held.holder):
+            return None
+        return held
 
     def _renew(self, lease: Lease, stop: threading.Event) -> None:
         while not stop.wait(RENEW_EVERY_S):
@@ -130,7 +156,7 @@ class Leases:
     def _release(self, lease: Lease) -> None:
         try:
             with self._database.writing() as connection:
-                connection.execute(_own(lease).values(owner=None, expires_at=None))
+                connection.execute(_own(lease).values(owner=None, expires_at=None, **NOBODY))
         except StoreError as error:
             logger.warning("a lease could not be given back, it ends by itself in %s s: %s", LEASE_S, error)
 
@@ -138,4 +164,29 @@ class Leases:
 def _own(lease: Lease) -> sa.Update:
     return locks.update().where(
         locks.c.workspace_id == lease.workspace_id, locks.c.owner == lease.owner, locks.c.token == lease.token
+    )
+
+
+def _held(row: Any) -> HeldLease | None:
+    if row.owner is None:
+        return None
+    holder = Holder(row.host or "an unnamed host", row.machine, row.pid or 0, row.process_started)
+    return HeldLease(row.owner, holder, row.acquired_at)
+
+
+def _columns(holder: Holder) -> dict[str, Any]:
+    return {
+        "host": holder.host,
+        "machine": holder.machine,
+        "pid": holder.pid,
+        "process_started": holder.started,
+    }
+
+
+def _busy(held: HeldLease) -> WorkspaceBusyError:
+    return WorkspaceBusyError(
+        f"another process writes this workspace since {held.acquired_at:%H:%M:%S} UTC "
+        f"(run {held.owner}, {held.holder})",
+        f"wait until it is done, then repeat; if its machine is gone, its lease ends by itself within {LEASE_S} "
+        "seconds",
     )

@@ -11,11 +11,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from headway_pipeline.model.errors import StoreError
-from headway_pipeline.model.ledger import MessageState, Reason, may_follow
+from headway_pipeline.model.ledger import MessageState, Reason, ReasonCode, may_follow
 from headway_pipeline.store.engine import Database
 from headway_pipeline.store.leases import Lease, verify
-from headway_pipeline.store.statements import on_days
+from headway_pipeline.store.screening import Screen
+from headway_pipeline.store.statements import IN_PIECES, on_days
 from headway_pipeline.store.tables import (
+    decisions,
     evidence,
     extracted_features,
     features,
@@ -26,7 +28,7 @@ from headway_pipeline.store.tables import (
     transcripts,
 )
 
-__all__ = ["Ledger", "Messages", "Waiting", "forget_reading", "is_due", "purge"]
+__all__ = ["ERASED_REASON", "Ledger", "Messages", "Waiting", "forget_reading", "is_due", "purge"]
 
 #: Messages on their way: they may wait for something.
 WAITING_STATES = (
@@ -34,15 +36,19 @@ WAITING_STATES = (
     MessageState.AWAITING_TRANSCRIPT.value,
     MessageState.TRANSCRIBED.value,
 )
+#: How many ids one statement names.
+IDS_AT_ONCE = 500
+ERASED_REASON = Reason(ReasonCode.ERASED, "erased on request; only the id and the day are kept")
 PURGED_STATES = (MessageState.PRIVATE, MessageState.FORBIDDEN, MessageState.DELETED)
 
 
 class Ledger:
-    """What every writer of the ledger works with: the database, the clock, and writes under a lease."""
+    """What every writer of the ledger works with: database, clock, writes under a lease, and who was erased."""
 
-    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, now: Callable[[], datetime], screen: Screen) -> None:
         self.database = database
         self.now = now
+        self.screen = screen
 
     @contextmanager
     def writing(self, lease: Lease) -> Iterator[Connection]:
@@ -71,17 +77,23 @@ class Ledger:
         message_id: uuid.UUID,
         state: MessageState,
         reason: Reason | None = None,
+        *,
+        before: MessageState | None = None,
         **values: Any,
     ) -> None:
         """Move one message, if it may go there; attempts and retry times start afresh unless given.
 
+        Args:
+            before: its state, where this transaction has read it already.
+
         Raises:
             StoreError: the move is not one of the ledger's.
         """
-        query = sa.select(messages.c.state).where(
-            messages.c.workspace_id == lease.workspace_id, messages.c.id == message_id
-        )
-        before = MessageState(connection.execute(query).scalar_one())
+        if before is None:
+            query = sa.select(messages.c.state).where(
+                messages.c.workspace_id == lease.workspace_id, messages.c.id == message_id
+            )
+            before = MessageState(connection.execute(query).scalar_one())
         if not may_follow(before, state):
             raise StoreError(
                 f"a message cannot go from {before.value} to {state.value}", "this is a defect: report it"
@@ -92,6 +104,10 @@ class Ledger:
         self.update(
             connection, lease, message_id, state=state.value, reason=str(reason) if reason else None, **fresh | values
         )
+
+    def erase(self, connection: Connection, lease: Lease, message_id: uuid.UUID) -> None:
+        """Make one message a tombstone that no listing brings back."""
+        self.move(connection, lease, message_id, MessageState.DELETED, ERASED_REASON, erased_at=self.now())
 
 
 def forget_reading(connection: Connection, workspace_id: uuid.UUID, message_id: uuid.UUID) -> None:
@@ -110,8 +126,17 @@ def purge(connection: Connection, workspace_id: uuid.UUID, message_id: uuid.UUID
     Args:
         keep_hash: so that a call that is listed again but may not be read stays out until it changes.
     """
+    found = sa.select(extracted_features.c.id).where(
+        extracted_features.c.workspace_id == workspace_id, extracted_features.c.message_id == message_id
+    )
+    # A decision outlives a reading that misses its item, not the call: a person's note may quote it.
+    connection.execute(
+        decisions.delete().where(
+            decisions.c.workspace_id == workspace_id, decisions.c.extracted_feature_id.in_(found)
+        )
+    )
     forget_reading(connection, workspace_id, message_id)
-    for table in (transcripts, model_answers):
+    for table in (transcripts, model_answers, decisions):
         connection.execute(
             table.delete().where(table.c.workspace_id == workspace_id, table.c.message_id == message_id)
         )
@@ -215,20 +240,19 @@ class Messages:
         Args:
             states: those in which they may wait.
         """
-        if not message_ids:
-            return
         words = str(reason)
-        with self._ledger.writing(lease) as connection:
-            connection.execute(
-                messages.update()
-                .where(
-                    messages.c.workspace_id == lease.workspace_id,
-                    messages.c.id.in_(message_ids),
-                    messages.c.state.in_(states),
-                    messages.c.reason.is_distinct_from(words),
+        for start in range(0, len(message_ids), IDS_AT_ONCE):
+            with self._ledger.writing(lease) as connection:
+                connection.execute(
+                    messages.update()
+                    .where(
+                        messages.c.workspace_id == lease.workspace_id,
+                        messages.c.id.in_(message_ids[start : start + IDS_AT_ONCE]),
+                        messages.c.state.in_(states),
+                        messages.c.reason.is_distinct_from(words),
+                    )
+                    .values(reason=words, updated_at=self._ledger.now())
                 )
-                .values(reason=words, updated_at=self._ledger.now())
-            )
 
     def participant_names(self, workspace_id: uuid.UUID, message_id: uuid.UUID) -> tuple[str, ...]:
         """The names of those who were invited to or heard on a call, as the source gives them."""
@@ -261,11 +285,13 @@ class Messages:
         days: Sequence[date] | None = None,
         *,
         seen_by: Collection[uuid.UUID] | None = None,
+        codes: Collection[ReasonCode] | None = None,
     ) -> list[Waiting]:
         """Messages that have a reason for where they stand, by day, source, state and reason.
 
         Args:
             seen_by: only messages that one of these connectors listed.
+            codes: only these reasons.
         """
         table = messages.c
         query = sa.select(table.occurred_at, table.source, table.state, table.reason).where(
@@ -275,9 +301,11 @@ class Messages:
             query = query.where(
                 sa.exists().where(sightings.c.message_id == table.id, sightings.c.connector_id.in_(seen_by))
             )
+        if codes is not None:
+            query = query.where(sa.or_(*(table.reason.startswith(f"{code.value}: ") for code in codes)))
         found: dict[tuple[date, str, str, str], int] = {}
         with self._ledger.database.reading() as connection:
-            for occurred_at, source, state, reason in connection.execute(query):
+            for occurred_at, source, state, reason in connection.execute(query, execution_options=IN_PIECES):
                 key = (occurred_at.date(), source, state, reason)
                 found[key] = found.get(key, 0) + 1
         return [

@@ -8,19 +8,28 @@ import sqlalchemy as sa
 
 from headway_pipeline.store.answers import Answers
 from headway_pipeline.store.audit import Audit
+from headway_pipeline.store.balances import Balances
 from headway_pipeline.store.batches import Batches
+from headway_pipeline.store.compaction import compact
 from headway_pipeline.store.connectors import Connectors
 from headway_pipeline.store.engine import Database
+from headway_pipeline.store.erasure import Erasures
 from headway_pipeline.store.extractions import Extractions
 from headway_pipeline.store.filings import Filings
+from headway_pipeline.store.hints import Hints
 from headway_pipeline.store.leases import Leases
 from headway_pipeline.store.listings import Listings
 from headway_pipeline.store.messages import Ledger, Messages
+from headway_pipeline.store.missing import MissingCalls
+from headway_pipeline.store.quotas import Quotas
 from headway_pipeline.store.reading import Reading
 from headway_pipeline.store.relevance import RelevanceScores
 from headway_pipeline.store.rereading import Rereading
 from headway_pipeline.store.schema import HEAD, ensure_schema
+from headway_pipeline.store.screening import Screen
 from headway_pipeline.store.sealing import CredentialSealer
+from headway_pipeline.store.tables import METADATA
+from headway_pipeline.store.tracing import Traces
 from headway_pipeline.store.transcripts import Transcripts
 from headway_pipeline.store.workspaces import Themes, Workspaces
 
@@ -43,22 +52,29 @@ class Store:
         sleep: Callable[[float], None],
     ) -> None:
         self.database = database
-        ledger = Ledger(database, now)
+        screen = Screen(database, sealing)
+        ledger = Ledger(database, now, screen)
         self.workspaces = Workspaces(database, now)
         self.connectors = Connectors(database, sealing, now)
         self.themes = Themes(database, now)
         self.leases = Leases(database, now, sleep)
         self.listings = Listings(ledger)
+        self.quotas = Quotas(database, now)
         self.messages = Messages(ledger)
+        self.missing = MissingCalls(ledger)
         self.transcripts = Transcripts(ledger)
         self.relevance_scores = RelevanceScores(ledger)
         self.extractions = Extractions(ledger)
         self.filings = Filings(ledger)
+        self.balances = Balances(database)
         self.answers = Answers(database, now)
         self.batches = Batches(database, now)
         self.rereading = Rereading(ledger, self.answers)
-        self.reading = Reading(database, self.messages, self.connectors)
-        self.audit = Audit(database)
+        self.reading = Reading(database, self.messages, self.connectors, self.balances)
+        self.audit = Audit(database, self.balances)
+        self.hints = Hints(database)
+        self.traces = Traces(database)
+        self.erasures = Erasures(ledger)
 
     def describe(self) -> str:
         """What database this is, without a password."""
@@ -69,6 +85,14 @@ class Store:
                 return f"SQLite {version} ({mode}) at {self.database.place}, tables at revision {HEAD}"
             version = connection.execute(sa.text("SHOW server_version")).scalar_one()
             return f"PostgreSQL {version} at {self.database.place}, tables at revision {HEAD}"
+
+    def compact(self) -> str:
+        """Make the database let go of removed rows; returns what may still hold them, in words.
+
+        Raises:
+            StoreError: it could not.
+        """
+        return compact(self.database, sorted(METADATA.tables))
 
     def close(self) -> None:
         """Give every connection back."""

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from headway_pipeline.model.calls import Segment
 from headway_pipeline.model.windows import day_end, day_start
+from headway_pipeline.store.balances import Balances, ConnectorBalance
 from headway_pipeline.store.connectors import Connectors
 from headway_pipeline.store.engine import Database
 from headway_pipeline.store.messages import Messages
@@ -26,6 +27,7 @@ from headway_pipeline.store.tables import (
 
 __all__ = ["FoundFeature", "Reading", "ShownEvidence", "ShownMessage"]
 
+NOTHING_YET = ConnectorBalance(None, None, 0, 0)
 #: How many calls' transcripts are in memory at once while evidence is looked up.
 CALLS_AT_ONCE = 20
 
@@ -77,8 +79,9 @@ class FoundFeature:
 class Reading:
     """Listings of one workspace."""
 
-    def __init__(self, database: Database, standing: Messages, connectors: Connectors) -> None:
+    def __init__(self, database: Database, standing: Messages, connectors: Connectors, balances: Balances) -> None:
         self._database = database
+        self._balances = balances
         self._standing = standing
         self._connectors = connectors
 
@@ -155,12 +158,13 @@ class Reading:
         return occurred_at.date() if occurred_at else None
 
     def status(self, workspace_id: uuid.UUID) -> dict[str, Any]:
-        """Ledger by source and state, what waits and why, connectors' health, lag, and what models cost."""
+        """Ledger by source and state, what waits and why, connectors' health and completeness, lag, models' cost."""
         newest = sa.select(sa.func.max(messages.c.occurred_at)).where(messages.c.workspace_id == workspace_id)
         with self._database.reading() as connection:
             newest_call_at = connection.execute(newest).scalar()
             model = connection.execute(_cost(workspace_id)).mappings().one()
         connectors = self._connectors.list(workspace_id)
+        complete = self._balances.of_connectors(workspace_id)
         return {
             "ledger": [
                 {"source": source, "state": state.value, "calls": number}
@@ -173,9 +177,12 @@ class Reading:
                     "name": connector.name,
                     "connector_type": connector.connector_type,
                     "health": connector.health.value,
+                    "health_words": connector.health_words,
+                    "advice": connector.advice,
                     "last_error": connector.last_error,
                     "last_ok_at": connector.last_ok_at,
                     "resume_at": connector.resume_at,
+                    **asdict(complete.get(connector.id, NOTHING_YET)),
                 }
                 for connector in connectors
             ],

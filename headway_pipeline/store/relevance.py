@@ -1,21 +1,22 @@
 """Which calls are to be judged, and the judgements."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from headway_pipeline.model.features import ThemeScore
 from headway_pipeline.model.ledger import MessageState, Reason, ReasonCode
 from headway_pipeline.store.leases import Lease
 from headway_pipeline.store.messages import Ledger, is_due
-from headway_pipeline.store.statements import insert_into, on_days
+from headway_pipeline.store.statements import IN_PIECES, insert_into, on_days
 from headway_pipeline.store.tables import messages, relevance_scores, transcripts
 
-__all__ = ["DueCall", "RelevanceScores", "due_calls"]
+__all__ = ["DueCall", "RelevanceScores", "due_calls", "due_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,20 @@ def due_calls() -> sa.Select[Any]:
     )
 
 
-def due_call(row: Mapping[Any, Any]) -> DueCall:
-    """One row of `due_calls`."""
-    values = {name: row[name] for name in DueCall.__slots__}
-    return DueCall(**values | {"state": MessageState(row["state"])})
+def due_of(connection: Connection, query: sa.Select[Any]) -> list[DueCall]:
+    """The rows of `due_calls`; many are in memory at once, so they share what they can."""
+    same: dict[str, str] = {}
+    return [
+        DueCall(
+            id=row.id,
+            source=same.setdefault(row.source, row.source),
+            occurred_at=row.occurred_at,
+            text_hash=row.text_hash,
+            state=MessageState(row.state),
+            attempts=row.attempts,
+        )
+        for row in connection.execute(query, execution_options=IN_PIECES)
+    ]
 
 
 class RelevanceScores:
@@ -73,7 +84,7 @@ class RelevanceScores:
             sa.or_(unjudged, off_older_themes),
         )
         with self._ledger.database.reading() as connection:
-            return [due_call(row) for row in connection.execute(query).mappings()]
+            return due_of(connection, query)
 
     def record(
         self,

@@ -5,6 +5,8 @@ sealed plaintext: a ciphertext copied to another row opens, but names the wrong 
 """
 
 import contextlib
+import hashlib
+import hmac
 import json
 import os
 import stat
@@ -20,6 +22,7 @@ __all__ = ["CredentialSealer", "keys_of", "load_or_make_key_file"]
 
 ENVELOPE_VERSION = 1
 REMEDY = "give HEADWAY_SECRET_KEY every key that was in use (newest first), or add the connector again"
+KEY_REMEDY = "give HEADWAY_SECRET_KEY every key that was in use (newest first)"
 KEY_HELP = 'make one with `python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"`'
 
 
@@ -44,6 +47,8 @@ class CredentialSealer:
         except ValueError:
             # The key itself must not be shown, nor kept in a chained exception.
             raise ConfigurationError(f"{named} holds something that is no Fernet key", KEY_HELP) from None
+        # By the oldest key, so that a new one in front of it changes no fingerprint until the old one is retired.
+        self._fingerprinting = hashlib.sha256(b"fingerprint" + keys[-1].encode("ascii")).digest() if keys else b""
 
     def __repr__(self) -> str:
         return "CredentialSealer(keys hidden)"
@@ -53,6 +58,10 @@ class CredentialSealer:
         bound = {"workspace": str(workspace_id), "connector": str(connector_id), "values": dict(credentials)}
         sealed = self._fernet.encrypt(json.dumps(bound).encode("utf-8"))
         return {"v": ENVELOPE_VERSION, "sealed": sealed.decode("ascii")}
+
+    def fingerprint(self, words: str) -> str:
+        """64 hexadecimal digits that are the same for the same words, and tell nothing of them without the key."""
+        return hmac.new(self._fingerprinting, words.encode("utf-8"), hashlib.sha256).hexdigest()
 
     def open(self, envelope: Mapping[str, Any], workspace_id: UUID, connector_id: UUID) -> Credentials:
         """The credentials sealed for exactly this row.
@@ -73,6 +82,27 @@ class CredentialSealer:
                 "the stored credentials belong to another connector", "add the connector again with its own"
             )
         return Credentials(bound["values"])
+
+    def seal_key(self, key: bytes, purpose: str) -> dict[str, Any]:
+        """What the table `settings` holds of a key of this project's own."""
+        sealed = self._fernet.encrypt(json.dumps({"purpose": purpose, "key": key.hex()}).encode("ascii"))
+        return {"v": ENVELOPE_VERSION, "sealed": sealed.decode("ascii")}
+
+    def open_key(self, envelope: Mapping[str, Any], purpose: str) -> bytes:
+        """The key sealed for exactly this purpose.
+
+        Raises:
+            CredentialsSealedError: it does not open with the keys at hand, or was sealed for something else.
+        """
+        from cryptography.fernet import InvalidToken
+
+        try:
+            bound = json.loads(self._fernet.decrypt(str(envelope.get("sealed", "")).encode("ascii", "replace")))
+        except InvalidToken as error:
+            raise CredentialsSealedError(f"the {purpose} does not open with the keys at hand", KEY_REMEDY) from error
+        if bound.get("purpose") != purpose:
+            raise CredentialsSealedError(f"what is stored as {purpose} was sealed for something else", KEY_REMEDY)
+        return bytes.fromhex(bound["key"])
 
 
 def keys_of(named: str) -> list[str]:

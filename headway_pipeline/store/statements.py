@@ -11,7 +11,10 @@ from headway_pipeline.model.windows import consecutive_runs, day_end, day_start
 from headway_pipeline.store.engine import Database
 from headway_pipeline.store.tables import messages
 
-__all__ = ["insert_into", "on_days"]
+__all__ = ["IN_PIECES", "insert_into", "on_days"]
+
+#: Execution options of a query whose rows are looked at one by one: they are fetched in pieces, not all at once.
+IN_PIECES = {"yield_per": 1000}
 
 
 def insert_into(database: Database, table: sa.Table) -> Any:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -153,6 +154,10 @@ def test_a_second_process_writing_is_one_line_and_nothing_is_lost(
 ) -> None:
     with installation.store.leases.hold(installation.workspace.id, "another run"):
         said = headway(*INGEST)
+        status = headway("status", "--workspace-id", "acme")
+        writer = json.loads(headway("status", "--workspace-id", "acme", "--format", "json").out)["writer"]
+    assert "written now by run another run, process" in status.err
+    assert (writer["run"], writer["pid"]) == ("another run", os.getpid())
     assert said.code == 1
     assert [line for line in said.err.splitlines() if line.startswith("error: another process writes this workspace")]
     assert headway(*INGEST).code == 0
@@ -209,20 +214,22 @@ def test_one_paused_and_one_broken_connector_exit_with_one(headway: Headway, ins
 
 
 def test_a_check_keeps_the_pause_a_source_asked_for(headway: Headway, installation: Installation) -> None:
-    connector = installation.store.connectors.find(installation.workspace.id, "gong")
-    resume_at = TODAY + timedelta(days=3)
-    installation.store.connectors.record_health(connector.id, ConnectorHealth.PAUSED_UNTIL, resume_at=resume_at)
+    asks_for_a_pause = json_reply(429, {"errors": ["limit"]}, {"Retry-After": "20000"})
+    installation.sandbox.faults.append(lambda _request: asks_for_a_pause)
+    assert headway(*INGEST).code == 75
+    installation.sandbox.faults.clear()
+    made = len(installation.sandbox.requests)
     said = headway("connector", "check", "--workspace-id", "acme", "gong")
     assert said.code == 1
     assert "asked for a pause" in said.err
-    assert installation.sandbox.requests == ()
+    assert len(installation.sandbox.requests) == made
 
 
 def test_requests_of_a_check_count_against_the_days_budget(headway: Headway, installation: Installation) -> None:
     headway("connector", "check", "--workspace-id", "acme", "gong")
     connector = installation.store.connectors.find(installation.workspace.id, "gong")
     today = datetime.now(tz=UTC).date()
-    assert installation.store.listings.requests_on(connector.id, today) == len(installation.sandbox.requests)
+    assert installation.store.quotas.requests_on(connector.id, today) == len(installation.sandbox.requests)
 
 
 def test_a_new_theme_tells_how_to_file_all_calls_again(headway: Headway, installation: Installation) -> None:
@@ -230,3 +237,22 @@ def test_a_new_theme_tells_how_to_file_all_calls_again(headway: Headway, install
     oldest = (TODAY - timedelta(days=3)).date()
     said = headway("theme", "add", "--workspace-id", "acme", "--name", "Weather")
     assert f"headway ingest --workspace-id acme --since {oldest}" in said.err
+
+
+def test_g16_a_key_that_never_returned_a_call_is_a_warning_wherever_its_health_is_shown(
+    headway: Headway, installation: Installation
+) -> None:
+    installation.sandbox.world = world()
+    installation.sandbox.faults.append(
+        lambda request: json_reply(404, {"errors": ["No calls found corresponding to the provided filters"]})
+    )
+    said = headway(*INGEST)
+    assert said.code == 0, said.err
+    assert "gong: 0 listed, 0 new, 0 changed, 0 unchanged; 1 requests; sees nothing" in said.out
+    assert "warning: gong: sees nothing: the credentials work, but have never shown a call" in said.err
+    assert "sees nothing" in headway("status", "--workspace-id", "acme").out
+    listed = json.loads(headway("connector", "list", "--workspace-id", "acme", "--format", "json").out)
+    assert (listed[0]["health"], listed[0]["health_words"]) == ("sees_nothing", "sees nothing")
+    checked = headway("connector", "check", "--workspace-id", "acme", "gong")
+    assert checked.out.startswith("gong: sees nothing.")
+    assert "warning: gong: the credentials work" in checked.err

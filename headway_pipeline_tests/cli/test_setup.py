@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from headway_pipeline.settings import current_settings
+from headway_pipeline.store.configured import open_configured_store
 from headway_pipeline.store.schema import HEAD
 from headway_pipeline_tests.cli.conftest import Headway
 
@@ -285,3 +287,47 @@ def test_a_port_that_is_taken_is_one_line(headway: Headway, empty_home: Path) ->
         said = headway("up", "--port", str(taken.getsockname()[1]))
     assert said.code == 1
     assert "give another --port" in said.err
+
+
+def test_an_oauth_connector_is_added_with_its_choices_and_its_secrets_are_sealed(
+    headway: Headway, empty_home: Path
+) -> None:
+    headway("workspace", "add", "Acme")
+    oauth = {"client_id": "id", "client_secret": "hush-1", "refresh_token": "hush-2"}
+    said = headway(
+        *("connector", "add", "--workspace-id", "acme", "--type", "gong", "--credentials", "-"),
+        *("--setting", "workspace=Sales EMEA", "--setting", "workspace=a=b"),
+        stdin=json.dumps(oauth | {"token_url": "https://app.gong.io/oauth2/generate-customer-token/"}),
+    )
+    assert said.code == 0, said.err
+    store = open_configured_store(current_settings())
+    connector = store.connectors.find(store.workspaces.find("acme").id, "gong")
+    assert dict(connector.settings) == {"workspace": ["Sales EMEA", "a=b"]}
+    held = store.connectors.credentials(connector)
+    assert held["token_url"] == "https://app.gong.io/oauth2/generate-customer-token"
+    store.close()
+    assert "hush" not in said.out + said.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "more", "named"),
+    [
+        ((), {"token_url": "https://evil.example/token"}, "no address of Gong"),
+        ((), {"token_url": "http://app.gong.io/token"}, "https only"),
+        ((), {"refresh_token": ""}, "refresh_token"),
+        (("--setting", "team=x"), {}, "no setting 'team'"),
+        (("--setting", "workspace"), {}, "has no value"),
+    ],
+)
+def test_an_oauth_connector_that_cannot_work_is_refused_in_one_line(
+    headway: Headway, empty_home: Path, arguments: tuple[str, ...], more: dict[str, str], named: str
+) -> None:
+    headway("workspace", "add", "Acme")
+    given = {"client_id": "id", "client_secret": "hush-1", "refresh_token": "hush-2"} | more
+    said = headway(
+        *("connector", "add", "--workspace-id", "acme", "--type", "gong", "--credentials", "-", *arguments),
+        stdin=json.dumps(given),
+    )
+    assert said.code == 1
+    assert named in said.err
+    assert "hush" not in said.err

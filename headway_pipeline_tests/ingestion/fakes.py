@@ -1,9 +1,12 @@
 """A scripted source and a scripted analyst, a clock that only moves when told, and a run over them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import ClassVar
+
+from sqlalchemy.engine import Connection
 
 from headway_pipeline.analysis.contract import Candidate, Matches, Quote, Reading, Relevance
 from headway_pipeline.ingestion.run import Effects, Part, Run, SourceTuning
@@ -18,6 +21,7 @@ from headway_pipeline.model.features import (
     ThemeScore,
     Urgency,
 )
+from headway_pipeline.model.ledger import Presence
 from headway_pipeline.model.windows import TimeWindow
 from headway_pipeline.model.workspaces import Credentials, Workspace
 from headway_pipeline.sources.contract import (
@@ -25,11 +29,11 @@ from headway_pipeline.sources.contract import (
     BadRecord,
     CallRef,
     CredentialField,
+    HttpSource,
     Hydration,
     NotHydrated,
     Page,
     RequestDefaults,
-    Source,
     Standing,
 )
 from headway_pipeline.store import Store
@@ -61,21 +65,27 @@ class Script:
 
     Attributes:
         before_list: called with the number of the listing request, may raise.
-        before_hydrate: the same for hydration.
+        before_hydrate: the same for hydration; `before_look` for second looks.
+        hidden: by API token, the calls that are not listed for it.
+        presence: what a second look at a call finds; UNKNOWN where it says nothing.
     """
 
     calls: list[Call] = field(default_factory=list)
     speech: dict[str, str] = field(default_factory=dict)
     absent: dict[str, Absence] = field(default_factory=dict)
     bad_records: tuple[BadRecord, ...] = ()
+    presence: dict[str, Presence] = field(default_factory=dict)
+    hidden: dict[str, set[str]] = field(default_factory=dict)
+    looked_up: list[str] = field(default_factory=list)
     page_size: int = 2
     before_list: Callable[[int], None] = lambda _number: None
     before_hydrate: Callable[[int], None] = lambda _number: None
+    before_look: Callable[[int], None] = lambda _number: None
     listed: list[tuple[TimeWindow, str | None]] = field(default_factory=list)
     hydrated: list[list[str]] = field(default_factory=list)
 
 
-class FakeSource(Source):
+class FakeSource(HttpSource):
     """Lists and hydrates as its script says, without HTTP."""
 
     name: ClassVar[str] = "fake"
@@ -100,7 +110,12 @@ class FakeSource(Source):
         script = self.script
         script.listed.append((window, page_token))
         script.before_list(len(script.listed))
-        within = [call for call in script.calls if window.start <= call.occurred_at < window.end]
+        hidden = script.hidden.get(self.connection.credentials["api_token"], set())
+        within = [
+            call
+            for call in script.calls
+            if window.start <= call.occurred_at < window.end and call.external_id not in hidden
+        ]
         start = int(page_token or 0)
         end = start + script.page_size
         return Page(
@@ -119,6 +134,12 @@ class FakeSource(Source):
                 yield NotHydrated(ref.external_id, absence, "says the script")
             else:
                 yield Hydration(ref.external_id, transcript(script.speech.get(ref.external_id, SPEECH)))
+
+    def look_up(self, ref: CallRef) -> Presence:
+        script = self.script
+        script.looked_up.append(ref.external_id)
+        script.before_look(len(script.looked_up))
+        return script.presence.get(ref.external_id, Presence.UNKNOWN)
 
     @classmethod
     def link(cls, url: str, start_ms: int | None) -> str:
@@ -199,6 +220,11 @@ class Bench:
     def with_run(self, **changes: object) -> Run:
         return replace(self.run, **changes)  # type: ignore[arg-type]
 
+    def pass_by(self, **span: float) -> None:
+        """Let time pass; the next run's upper bound is the time it is then."""
+        self.clock.now += timedelta(**span)
+        self.run = replace(self.run, until=self.clock.now)
+
     @property
     def states(self) -> dict[str, str]:
         return {row["external_id"]: row["state"] for row in self.store.reading.messages(self.workspace.id)}
@@ -231,3 +257,28 @@ def bench(store: Store, *calls: Call) -> Bench:
 
 def day_of(external_call: Call) -> date:
     return external_call.occurred_at.date()
+
+
+class KilledError(BaseException):
+    """The process is gone; no handler of ours may see it coming."""
+
+
+@contextmanager
+def killed_after(store: Store, commits: int) -> Iterator[list[int]]:
+    """Let `commits` transactions commit and the process end right after the last; yields how many did."""
+    original = store.database.writing
+    done = [0]
+
+    @contextmanager
+    def writing() -> Iterator[Connection]:
+        with original() as connection:
+            yield connection
+        done[0] += 1
+        if done[0] == commits:
+            raise KilledError
+
+    store.database.writing = writing  # type: ignore[method-assign]
+    try:
+        yield done
+    finally:
+        store.database.writing = original  # type: ignore[method-assign]

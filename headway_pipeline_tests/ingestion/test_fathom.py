@@ -161,3 +161,27 @@ def test_a_page_that_shifts_during_the_walk_repeats_a_call_and_loses_none(desk: 
     desk.sandbox.faults.clear()
     again, _ = desk.do(NOW.date())
     assert counted(again)["new"] == 1
+
+
+def test_f3_25_calls_and_one_that_appears_during_the_walk_are_26_and_none_is_counted_twice(desk: Desk) -> None:
+    known = [meeting(f"known-{number}", at(DAY, 9, number)) for number in range(25)]
+    newcomer = meeting("newcomer", at(DAY, 9, 40))
+    desk.sandbox.world = world_of(*known)
+    pages = 0
+
+    def appears_after_the_first_page(request: Request, /) -> Reply | None:
+        nonlocal pages
+        pages += request.path.endswith("/meetings")
+        if pages == 2:
+            desk.sandbox.world = world_of(newcomer, *known)
+        return None
+
+    desk.sandbox.faults.append(appears_after_the_first_page)
+    part = Part(desk.workspace, [DAY])
+    with desk.store.leases.hold(desk.workspace.id, desk.run.id) as lease:
+        first = list_calls(desk.run, part, lease)
+        assert len(desk.states) == 25
+        second = list_calls(desk.run, part, lease)
+    assert (counted(first)["listed"], counted(first)["new"]) == (25, 25)
+    assert (counted(second)["listed"], counted(second)["new"]) == (26, 1)
+    assert len(desk.states) == 26

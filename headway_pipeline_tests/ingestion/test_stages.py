@@ -21,10 +21,11 @@ from headway_pipeline.model.errors import (
     TransientSourceError,
     WorkspaceBusyError,
 )
+from headway_pipeline.model.windows import TimeWindow
 from headway_pipeline.model.workspaces import ConnectorHealth, Credentials
-from headway_pipeline.sources.contract import Absence, BadRecord
+from headway_pipeline.sources.contract import Absence, BadRecord, Page
 from headway_pipeline.store import Store
-from headway_pipeline_tests.ingestion.fakes import ASK, AT, NOW, SPEECH, Bench, bench, call
+from headway_pipeline_tests.ingestion.fakes import ASK, AT, NOW, SPEECH, Bench, FakeSource, bench, call
 
 STAGES = (list_calls, fetch_transcripts, score_relevance, extract_features, file_features)
 
@@ -86,7 +87,7 @@ def test_all_pages_are_walked_and_transcripts_come_in_batches(store: Store) -> N
     assert [len(ids) for ids in at.script.hydrated] == [3, 3, 1]
 
 
-def test_the_window_never_reaches_past_the_start_of_the_run_and_never_moves(store: Store) -> None:
+def test_g22_the_window_never_reaches_past_the_start_of_the_run_and_never_moves(store: Store) -> None:
     at = bench(store, *(call(str(n), hour=n) for n in range(7)))
     at.script.before_list = lambda _number: at.clock.sleep(60)
     list_only(at)
@@ -95,7 +96,7 @@ def test_the_window_never_reaches_past_the_start_of_the_run_and_never_moves(stor
     assert all(window.end - window.start <= timedelta(days=7) for window in windows)
 
 
-def test_an_expired_page_token_starts_the_window_again_without_duplicates(store: Store) -> None:
+def test_g3_an_expired_page_token_starts_the_window_again_without_duplicates(store: Store) -> None:
     at = bench(store, *(call(str(n), hour=n) for n in range(5)))
     at.script.before_list = failing(CursorExpiredError("expired", at=AT), 2)
     report = list_only(at)
@@ -114,7 +115,7 @@ def test_a_token_that_always_expires_ends_the_connectors_work(store: Store) -> N
     assert len(at.script.listed) == 8
 
 
-def test_a_listing_that_never_ends_is_stopped(store: Store) -> None:
+def test_g2_a_listing_that_never_ends_is_stopped(store: Store) -> None:
     """A cursor sent in the wrong place returns the first page for ever."""
     at = bench(store, *(call(str(n), hour=n) for n in range(5)))
     kind = at.run.sources["fake"]
@@ -126,6 +127,21 @@ def test_a_listing_that_never_ends_is_stopped(store: Store) -> None:
     assert len(at.script.listed) == 2
 
 
+def test_g2_new_tokens_over_calls_that_are_all_known_are_stopped(store: Store) -> None:
+    at = bench(store, *(call(str(n), hour=n) for n in range(5)))
+    kind = at.run.sources["fake"]
+    original = kind.list
+
+    def turning(self: FakeSource, window: TimeWindow, token: str | None) -> Page:
+        page = original(self, window, None)
+        return Page(page.calls, f"{len(self.script.listed)}")
+
+    at.run = at.with_run(sources={"fake": type("Turning", (kind,), {"list": turning})})
+    report = list_only(at)
+    assert "only calls of earlier pages" in report.troubles[0].words
+    assert len(at.script.listed) == 2
+
+
 def test_transient_failures_are_tried_again_with_growing_waits(store: Store) -> None:
     at = bench(store, call("1"))
     at.script.before_list = failing(TransientSourceError("reset", at=AT), 1, 2)
@@ -134,7 +150,7 @@ def test_transient_failures_are_tried_again_with_growing_waits(store: Store) -> 
     assert waits == [0.375, 0.75]
 
 
-def test_a_source_that_stays_down_fails_its_days_and_nothing_is_lost(store: Store) -> None:
+def test_g8_a_source_that_stays_down_fails_its_days_and_nothing_is_lost(store: Store) -> None:
     at = bench(store, call("1"))
     ingest(at)
     at.script.before_list = failing(TransientSourceError("reset", "try later", at=AT))
@@ -145,7 +161,7 @@ def test_a_source_that_stays_down_fails_its_days_and_nothing_is_lost(store: Stor
     assert at.states == {"1": "analysed"}
 
 
-def test_a_short_wait_is_kept_to_the_second_and_a_long_one_pauses_the_connector(store: Store) -> None:
+def test_g19_a_short_wait_is_kept_to_the_second_and_a_long_one_pauses_the_connector(store: Store) -> None:
     at = bench(store, call("1"))
     at.script.before_list = failing(RateLimitedError("slow down", at=AT, retry_after_s=20), 1)
     assert list_only(at).troubles == []
@@ -158,7 +174,7 @@ def test_a_short_wait_is_kept_to_the_second_and_a_long_one_pauses_the_connector(
     assert report.troubles[0].resume_at == connector.resume_at
 
 
-def test_no_request_is_made_before_a_paused_connector_may_go_on(store: Store) -> None:
+def test_g19_no_request_is_made_before_a_paused_connector_may_go_on(store: Store) -> None:
     at = bench(store, call("1"))
     at.script.before_list = failing(RateLimitedError("day is spent", at=AT, retry_after_s=20_000))
     list_only(at)
@@ -198,20 +214,6 @@ def test_a_day_that_was_listed_before_the_failure_stays_complete(store: Store) -
     assert NOW.date() in incomplete
     assert (NOW - timedelta(days=9)).date() not in incomplete
     assert at.states == {"old": "listed"}
-
-
-def test_the_daily_budget_ends_the_work_until_tomorrow(store: Store) -> None:
-    at = bench(store, call("1"))
-    connector = store.connectors.list(at.workspace.id)[0]
-    store.listings.add_requests(connector.id, NOW.date(), {("/list", 200): 10_000})
-    from headway_pipeline.ingestion.limiter import Limiter
-    from headway_pipeline.sources.rest import CostClass
-
-    spent = store.listings.requests_on(connector.id, NOW.date())
-    limiter = Limiter("fake", at.run.tuning["fake"], at.clock.effects(), spent_today=spent)
-    with pytest.raises(RateLimitedError, match="budget of 10000") as caught:
-        limiter.admit(CostClass.NORMAL)
-    assert caught.value.retry_after_s == 12 * 3600
 
 
 def test_a_transcript_that_is_not_there_yet_is_asked_for_again_until_it_is_given_up(store: Store) -> None:
@@ -472,3 +474,106 @@ def test_what_the_log_says_of_a_defect_quotes_nothing(store: Store, caplog: pyte
     ingest(at)
     assert "ValueError" in caplog.text
     assert ASK not in caplog.text
+
+
+def test_f4_a_transcript_is_asked_for_ever_less_often_and_one_that_comes_late_is_read(store: Store) -> None:
+    at = bench(store, call("1"))
+    at.script.absent["1"] = Absence.NOT_READY
+    asked: list[float] = []
+    for quarter in range(4 * 24):
+        ingest(at)
+        if len(at.script.hydrated) > len(asked):
+            asked.append(quarter / 4)
+        at.pass_by(minutes=15)
+    assert asked == [0, 0.25, 1.25, 4.25, 10.25, 22.25]
+    del at.script.absent["1"]
+    at.pass_by(hours=24)
+    ingest(at)
+    assert at.states == {"1": "analysed"}
+
+
+def test_g5_a_transcript_that_was_given_up_is_welcome_later(store: Store) -> None:
+    at = bench(store, call("1"))
+    at.script.absent["1"] = Absence.NOT_READY
+    at.pass_by(days=8)
+    ingest(at)
+    assert at.states == {"1": "no_transcript"}
+    del at.script.absent["1"]
+    asked = len(at.script.hydrated)
+    at.pass_by(days=6)
+    ingest(at)
+    assert len(at.script.hydrated) == asked, "a call that was given up is not asked for at every run"
+    at.pass_by(days=1)
+    ingest(at)
+    assert at.states == {"1": "analysed"}
+
+
+def test_a_call_that_was_given_up_and_then_changed_is_asked_for_at_once(store: Store) -> None:
+    at = bench(store, call("1"))
+    at.script.absent["1"] = Absence.NOT_READY
+    at.pass_by(days=8)
+    with store.leases.hold(at.workspace.id, "r") as lease:
+        list_calls(at.run, at.part(14), lease)
+    ingest(at)
+    assert at.states == {"1": "no_transcript"}
+    at.script.calls, at.script.absent = [call("1", content_hash="v2")], {}
+    with store.leases.hold(at.workspace.id, "r") as lease:
+        list_calls(at.run, at.part(14), lease)
+    assert at.states == {"1": "awaiting_transcript"}
+    ingest(at)
+    assert at.states == {"1": "analysed"}
+
+
+def test_a_call_that_changed_keeps_its_words_while_the_source_has_no_new_ones(store: Store) -> None:
+    at = bench(store, call("1"))
+    ingest(at)
+    at.script.calls, at.script.absent["1"] = [call("1", content_hash="v2")], Absence.NOT_READY
+    asked = len(at.script.hydrated)
+    for _hour in range(3):
+        ingest(at)
+        at.pass_by(hours=1)
+    assert at.states == {"1": "analysed"}
+    assert len(at.script.hydrated) == asked + 1
+    del at.script.absent["1"]
+    at.pass_by(hours=12)
+    ingest(at)
+    assert len(at.script.hydrated) == asked + 2
+    assert store.transcripts.awaiting(at.workspace.id, at.part().days, at.clock.now) == []
+
+
+def test_transcripts_are_recorded_as_they_come_and_a_batch_that_breaks_off_is_asked_for_the_rest(
+    store: Store,
+) -> None:
+    at = bench(store, *(call(str(n), hour=n) for n in range(3)))
+    seen: list[int] = []
+    kind = at.run.sources["fake"]
+    original = kind.hydrate
+
+    def breaking(self, refs):  # type: ignore[no-untyped-def]
+        for number, answer in enumerate(original(self, refs)):
+            seen.append(sum(state == "transcribed" for state in at.states.values()))
+            if len(seen) == 2:
+                raise TransientSourceError("reset", at=AT)
+            assert number < 3
+            yield answer
+
+    at.run = at.with_run(sources={"fake": type("Breaking", (kind,), {"hydrate": breaking})})
+    with store.leases.hold(at.workspace.id, "r") as lease:
+        list_calls(at.run, at.part(), lease)
+        assert fetch_transcripts(at.run, at.part(), lease).troubles == []
+    assert set(at.states.values()) == {"transcribed"}
+    assert [sorted(ids) for ids in at.script.hydrated] == [["0", "1", "2"], ["0", "1"]]
+    assert seen == [0, 1, 1, 2]
+
+
+def test_a_call_that_is_odd_after_a_change_keeps_what_was_read_in_it(store: Store) -> None:
+    at = bench(store, call("1"))
+    ingest(at)
+    at.script.calls = [call("1", content_hash="v2")]
+    at.script.before_hydrate = failing(SourceContractError("no transcript in it", at=AT))
+    ingest(at)
+    assert at.states == {"1": "analysed"}
+    at.script.before_hydrate = lambda _number: None
+    at.pass_by(hours=25)
+    ingest(at)
+    assert store.transcripts.awaiting(at.workspace.id, at.part().days, at.clock.now) == []

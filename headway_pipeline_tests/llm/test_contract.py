@@ -26,6 +26,7 @@ from headway_pipeline_tests.llm.asking import (
     ANSWER,
     KEY,
     PATHS,
+    SCHEMA,
     USER,
     connected,
     failing,
@@ -99,6 +100,13 @@ def test_an_objection_sends_the_earlier_answer_and_what_was_wrong_with_it(
     assert [turn["role"] for turn in turns] == ["user", "assistant", "user", "assistant", "user"]
     assert turns[2]["content"] == "nothing there"
     assert turns[4]["content"] == "bad"
+
+
+def test_a_schema_with_limits_is_taken(provider: Provider) -> None:
+    """Anthropic refuses limits in schemas; its library moves them into descriptions."""
+    limited = {**SCHEMA["properties"]["wishes"], "maxItems": 5}
+    schema = {**SCHEMA, "properties": {**SCHEMA["properties"], "wishes": limited}}
+    assert provider.complete(request_to(provider.name, schema=schema)).stop is Stop.END
 
 
 def test_effort_is_passed_on(provider: Provider, sandbox: Sandbox) -> None:

@@ -50,6 +50,8 @@ def test_the_checks_are_those_that_are_promised(defs: dg.Definitions) -> None:
     assert {(key.asset_key.to_user_string(), key.name) for key in keys} == {
         ("raw_calls", "sources_complete"),
         ("raw_calls", "ledger_balances"),
+        ("raw_calls", "connectors_healthy"),
+        ("raw_calls", "no_sudden_loss"),
         ("extracted_features", "quotes_are_verbatim"),
         ("theme_matched_features", "every_feature_has_a_theme"),
     }
@@ -60,7 +62,15 @@ def test_every_discovered_source_has_its_typed_resource(defs: dg.Definitions) ->
     for name, source in discover().items():
         resource = repository.get_top_level_resources()[name]
         fields = resource.config_schema.config_type.fields  # type: ignore[union-attr]
-        assert {"base_url", "requests_per_second", "requests_per_day", "patience_s"} <= set(fields)
+        assert {
+            "base_url",
+            "requests_per_second",
+            "buckets",
+            "requests_per_day",
+            "requests_per_run",
+            "patience_s",
+        } <= {*fields}
+        assert all(field.description for field in fields.values())
         assert not {"credentials", *(field.name for field in source.credential_fields)} & set(fields)
 
 

@@ -48,12 +48,30 @@ def test_a_run_over_a_range_materializes_every_key_with_its_own_counts(
     assert result.success
     assert set(installation.states.values()) == {"analysed"}
     assert all(checks(result).values())
-    assert len(checks(result)) == 4
+    assert len(checks(result)) == 5
     for asset in ("raw_calls", "theme_matched_features"):
         assert materialized(instance, asset) == {key(1), key(2), key(3)}
     shown = metadata(result, "raw_calls", key(2))
     assert (shown["listed"], shown["new"], shown["by source"]) == (1, 1, {"gong": {"listed": 1, "new": 1}})
     assert metadata(result, "theme_matched_features", key(2))["features"] == 1
+
+
+def test_the_health_of_connectors_is_shown_and_refused_credentials_fail_their_check(
+    installation: Installation, run_job: RunJob
+) -> None:
+    result = run_job()
+    shown = metadata(result, "raw_calls", key(2))["connectors"]
+    assert isinstance(shown, dg.TableMetadataValue)
+    (row,) = shown.records
+    assert (row.data["connector"], row.data["health"], row.data["records"]) == ("gong", "ok", 3)
+    installation.reconnect(secret_key="wrong-and-still-secret")
+    result = run_job()
+    evaluation = next(
+        found for found in result.get_asset_check_evaluations() if found.check_name == "connectors_healthy"
+    )
+    assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert "bad credentials" in (evaluation.description or "")
+    assert "still-secret" not in str(evaluation)
 
 
 def test_a_second_run_changes_nothing_and_only_lists(installation: Installation, run_job: RunJob) -> None:

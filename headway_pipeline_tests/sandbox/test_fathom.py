@@ -59,7 +59,7 @@ def meeting(call_id: str = "call-1", **named: Any) -> SandboxCall:
 
 class TestKeys:
     @pytest.mark.parametrize("key", ["", "wrong", ACCESS_KEY])
-    def test_a_wrong_key_is_refused(self, serve: Callable[[World], Client], key: str) -> None:
+    def test_a_wrong_key_is_refused_f_s1(self, serve: Callable[[World], Client], key: str) -> None:
         answer = serve(world_of(meeting())).get("/meetings", key=key)
         assert (answer.status_code, answer.json()) == (401, {"error": "Unauthorized"})
 
@@ -83,7 +83,7 @@ class TestKeys:
 
 
 class TestListing:
-    def test_pages_are_of_ten_newest_first_whatever_is_asked(self, serve: Callable[[World], Client]) -> None:
+    def test_pages_are_of_ten_newest_first_whatever_is_asked_f_s3(self, serve: Callable[[World], Client]) -> None:
         client = serve(world_of(*many_calls(25, source="fathom")))
         rows: list[dict[str, Any]] = []
         sizes: list[int] = []
@@ -99,7 +99,7 @@ class TestListing:
         assert [row["created_at"] for row in rows] == sorted((row["created_at"] for row in rows), reverse=True)
         assert len({row["recording_id"] for row in rows}) == 25
 
-    def test_a_cursor_is_a_page_number(self, serve: Callable[[World], Client]) -> None:
+    def test_a_cursor_is_a_page_number_f_s3(self, serve: Callable[[World], Client]) -> None:
         client = serve(world_of(*many_calls(11, source="fathom")))
         cursor = client.get("/meetings").json()["next_cursor"]
         assert json.loads(base64.b64decode(cursor)) == {"page_num": 2}
@@ -116,10 +116,10 @@ class TestListing:
             {"created_before": ""},
         ],
     )
-    def test_what_cannot_be_read_is_a_400(self, serve: Callable[[World], Client], query: dict[str, str]) -> None:
+    def test_what_cannot_be_read_is_a_400_f_s4(self, serve: Callable[[World], Client], query: dict[str, str]) -> None:
         assert serve(world_of(meeting())).get("/meetings", **query).status_code == 400
 
-    def test_filters_go_by_creation_which_is_after_the_end(self, serve: Callable[[World], Client]) -> None:
+    def test_filters_go_by_creation_which_is_after_the_end_f_s4(self, serve: Callable[[World], Client]) -> None:
         shown = meeting()
         created = created_at(shown)
         client = serve(world_of(shown))
@@ -140,12 +140,12 @@ class TestListing:
         client.clock.pass_by(timedelta(minutes=4))
         assert len(client.meetings()) == 1
 
-    def test_an_unknown_type_is_an_empty_list(self, serve: Callable[[World], Client]) -> None:
+    def test_an_unknown_type_is_an_empty_list_f_s4(self, serve: Callable[[World], Client]) -> None:
         assert serve(world_of(meeting())).meetings(meeting_type="Nothing") == []
 
 
 class TestMeetings:
-    def test_what_was_not_asked_for_is_absent(self, serve: Callable[[World], Client]) -> None:
+    def test_what_was_not_asked_for_is_absent_f_s5(self, serve: Callable[[World], Client]) -> None:
         client = serve(world_of(meeting()))
         (plain,) = client.meetings()
         (full,) = client.meetings(include_transcript="true", include_crm_matches="true")
@@ -155,7 +155,7 @@ class TestMeetings:
         assert isinstance(plain["recording_id"], int)
         assert str(plain["recording_id"]) not in plain["url"]
 
-    def test_some_customers_are_not_recognised_and_some_records_are_older(
+    def test_some_customers_are_not_recognised_and_some_records_are_older_f_s8(
         self, serve: Callable[[World], Client]
     ) -> None:
         client = serve(world_of(*many_calls(10, source="fathom")))
@@ -166,7 +166,7 @@ class TestMeetings:
         assert {"shared_with" in row for row in rows} == {True, False}
         assert {row["crm_matches"]["error"] for row in rows} == {None, "no CRM connected"}
 
-    def test_without_anybody_known_there_was_no_invitation(self, serve: Callable[[World], Client]) -> None:
+    def test_without_anybody_known_there_was_no_invitation_f_s8(self, serve: Callable[[World], Client]) -> None:
         guest = Speaker("g", "iPhone", Side.UNKNOWN)
         (row,) = serve(world_of(meeting(speakers=(guest,)))).meetings()
         assert (row["calendar_invitees"], row["meeting_url"], row["scheduled_start_time"]) == ([], None, None)
@@ -177,7 +177,7 @@ class TestMeetings:
         (row,) = serve(world_of(replace(meeting(), is_private=True))).meetings()
         assert row["shared_with"] == "no_teams"
 
-    def test_a_transcript_is_null_then_empty_then_there(self, serve: Callable[[World], Client]) -> None:
+    def test_a_transcript_is_null_then_empty_then_there_f_s6(self, serve: Callable[[World], Client]) -> None:
         client = serve(world_of(meeting(started_at=NOW - timedelta(seconds=34 + 180))))
         path = f"/recordings/{recording_id(meeting())}/transcript"
         seen = []
@@ -190,11 +190,13 @@ class TestMeetings:
         assert listed == single
         assert [item["timestamp"] for item in single] == ["00:00:00", "00:00:12", "00:00:24"]
 
-    def test_a_call_without_words_never_gets_a_transcript(self, serve: Callable[[World], Client]) -> None:
+    def test_a_call_without_words_never_gets_a_transcript_f_s6(self, serve: Callable[[World], Client]) -> None:
         (row,) = serve(world_of(meeting(said=[]))).meetings(include_transcript="true")
         assert row["transcript"] is None
 
-    def test_a_transcript_of_somebody_elses_recording_is_not_found(self, serve: Callable[[World], Client]) -> None:
+    def test_a_transcript_of_somebody_elses_recording_is_not_found_f_s6(
+        self, serve: Callable[[World], Client]
+    ) -> None:
         client = serve(world_of(meeting(), call("in-gong")))
         for number in ("1", "x", str(recording_id(call("in-gong")))):
             assert client.get(f"/recordings/{number}/transcript").status_code == 404

@@ -92,7 +92,7 @@ def basic(text: str) -> str:
         f"Bearer {SECRET_KEY}",
     ],
 )
-def test_without_the_right_pair_nothing_is_told(client: Client, header: str | None) -> None:
+def test_without_the_right_pair_nothing_is_told_g_s1(client: Client, header: str | None) -> None:
     client.session.auth = None
     headers = {} if header is None else {"Authorization": header}
     answer = requests.get(f"{client.sandbox.base_url}/v2/users", headers=headers, timeout=5)
@@ -113,7 +113,7 @@ def test_each_company_sees_its_own_calls_even_under_one_id(serve: Callable[[Worl
 
 
 class TestPaging:
-    def test_pages_are_of_a_hundred_whatever_is_asked(self, serve: Callable[[World], Client]) -> None:
+    def test_pages_are_of_a_hundred_whatever_is_asked_g_s3(self, serve: Callable[[World], Client]) -> None:
         client = serve(world_of(*many_calls(250)))
         body: dict[str, Any] = {"filter": SPAN, "limit": 5}
         records = []
@@ -137,22 +137,22 @@ class TestPaging:
         times = [datetime.fromisoformat(row["metaData"]["started"]) for row in rows]
         assert times == sorted(times)
 
-    def test_a_full_last_page_ends_the_walk(self, serve: Callable[[World], Client]) -> None:
+    def test_a_full_last_page_ends_the_walk_g_s3(self, serve: Callable[[World], Client]) -> None:
         answer = serve(world_of(*many_calls(100))).post("/v2/calls/extensive", {"filter": SPAN}).json()
         assert "cursor" not in answer["records"]
 
-    def test_a_post_reads_its_cursor_from_the_body_only(self, serve: Callable[[World], Client]) -> None:
+    def test_a_post_reads_its_cursor_from_the_body_only_g_s5(self, serve: Callable[[World], Client]) -> None:
         client = serve(world_of(*many_calls(101)))
         first = client.post("/v2/calls/extensive", {"filter": SPAN}).json()
         again = client.post("/v2/calls/extensive", {"filter": SPAN}, cursor=first["records"]["cursor"]).json()
         assert again["calls"] == first["calls"]
 
-    def test_a_get_reads_it_from_the_query(self, serve: Callable[[World], Client]) -> None:
+    def test_a_get_reads_it_from_the_query_g_s5(self, serve: Callable[[World], Client]) -> None:
         client = serve(world_of(*many_calls(101)))
         cursor = client.get("/v2/calls", **SPAN).json()["records"]["cursor"]
         assert len(client.get("/v2/calls", cursor=cursor, **SPAN).json()["calls"]) == 1
 
-    def test_a_cursor_lives_an_hour_from_the_first_page(
+    def test_a_cursor_lives_an_hour_from_the_first_page_g_s4(
         self, serve: Callable[[World], Client], clock: MovableClock
     ) -> None:
         client = serve(world_of(*many_calls(250)))
@@ -171,7 +171,7 @@ class TestPaging:
     @pytest.mark.parametrize(
         "spoil", [lambda token: "x" + token, lambda token: token[:-3], lambda _: "a.b.c", lambda _: "ü"]
     )
-    def test_a_cursor_that_is_not_ours_is_refused(
+    def test_a_cursor_that_is_not_ours_is_refused_g_s4(
         self, serve: Callable[[World], Client], spoil: Callable[[str], str]
     ) -> None:
         client = serve(world_of(*many_calls(101)))
@@ -180,7 +180,7 @@ class TestPaging:
         assert answer.status_code == 400
         assert answer.json()["errors"] == ["cursor is not valid"]
 
-    def test_a_cursor_is_a_token_of_page_numbers(self, serve: Callable[[World], Client]) -> None:
+    def test_a_cursor_is_a_token_of_page_numbers_g_s4(self, serve: Callable[[World], Client]) -> None:
         client = serve(world_of(*many_calls(101)))
         token = client.post("/v2/calls/extensive", {"filter": SPAN}).json()["records"]["cursor"]
         claims = token.split(".")[1]
@@ -190,7 +190,7 @@ class TestPaging:
 
 class TestFilters:
     @pytest.mark.parametrize("path", ["/v2/calls/extensive", "/v2/calls/transcript"])
-    def test_no_match_is_a_404_of_exactly_this_text(self, client: Client, path: str) -> None:
+    def test_no_match_is_a_404_of_exactly_this_text_g_s9(self, client: Client, path: str) -> None:
         empty = {"fromDateTime": "2020-01-01T00:00:00Z", "toDateTime": "2020-01-02T00:00:00Z"}
         for wanted in (empty, {"callIds": ["1"]}, {"workspaceId": "1"}):
             answer = client.post(path, {"filter": wanted})
@@ -220,7 +220,7 @@ class TestFilters:
             ({"filter": {"toDateTime": 7}}, "filter.toDateTime: must be an ISO-8601 date-time with an offset"),
         ],
     )
-    def test_a_malformed_request_is_told_why(self, client: Client, body: Any, error: str) -> None:
+    def test_a_malformed_request_is_told_why_g_s7(self, client: Client, body: Any, error: str) -> None:
         answer = client.post("/v2/calls/extensive", body)
         assert answer.status_code == 400
         assert answer.json()["errors"] == [error]
@@ -228,17 +228,17 @@ class TestFilters:
     def test_an_empty_filter_is_everything(self, client: Client) -> None:
         assert len(client.post("/v2/calls/extensive", {"filter": {}}).json()["calls"]) == 1
 
-    def test_the_start_is_in_and_the_end_is_out(self, serve: Callable[[World], Client]) -> None:
+    def test_the_start_is_in_and_the_end_is_out_g_s7(self, serve: Callable[[World], Client]) -> None:
         start, end = (datetime.fromisoformat(SPAN[name]).astimezone(UTC) for name in ("fromDateTime", "toDateTime"))
         client = serve(world_of(call("a", started_at=start), call("b", started_at=end)))
         rows = client.post("/v2/calls/extensive", {"filter": SPAN}).json()["calls"]
         assert [row["metaData"]["id"] for row in rows] == [long_id("a")]
 
-    def test_ids_that_are_unknown_are_left_out_in_silence(self, client: Client) -> None:
+    def test_ids_that_are_unknown_are_left_out_in_silence_g_s10(self, client: Client) -> None:
         answer = client.post("/v2/calls/transcript", {"filter": {"callIds": ["1", long_id("call-1")]}})
         assert [row["callId"] for row in answer.json()["callTranscripts"]] == [long_id("call-1")]
 
-    def test_the_plain_listing_goes_by_the_scheduled_time(self, serve: Callable[[World], Client]) -> None:
+    def test_the_plain_listing_goes_by_the_scheduled_time_g_s8(self, serve: Callable[[World], Client]) -> None:
         late = call(started_at=datetime(2026, 11, 19, 0, 10, tzinfo=UTC))
         client = serve(world_of(late))
         just_before = {"fromDateTime": "2026-11-19T00:00:00Z", "toDateTime": "2026-11-19T00:05:00Z"}
@@ -247,7 +247,7 @@ class TestFilters:
         assert client.post("/v2/calls/extensive", {"filter": just_before}).status_code == 404
 
     @pytest.mark.parametrize("missing", ["fromDateTime", "toDateTime"])
-    def test_the_plain_listing_needs_both_dates(self, client: Client, missing: str) -> None:
+    def test_the_plain_listing_needs_both_dates_g_s7(self, client: Client, missing: str) -> None:
         dates = {name: value for name, value in SPAN.items() if name != missing}
         answer = client.get("/v2/calls", **dates)
         assert answer.status_code == 400
@@ -328,7 +328,7 @@ class TestShapes:
 
 
 class TestOtherEndpoints:
-    def test_one_call_by_its_id(self, client: Client) -> None:
+    def test_one_call_by_its_id_g_s9(self, client: Client) -> None:
         found = client.get(f"/v2/calls/{long_id('call-1')}")
         assert found.json()["call"]["title"] == "Rollout review"
         missing = client.get("/v2/calls/123")
@@ -339,7 +339,7 @@ class TestOtherEndpoints:
         users = client.get("/v2/users").json()["users"]
         assert [(user["emailAddress"], user["lastName"]) for user in users] == [("ines@larkspur.example", "Okafor")]
 
-    def test_no_users_are_an_empty_list_and_no_404(self, serve: Callable[[World], Client]) -> None:
+    def test_no_users_are_an_empty_list_and_no_404_g_s9(self, serve: Callable[[World], Client]) -> None:
         answer = serve(world_of()).get("/v2/users")
         assert (answer.status_code, answer.json()["users"]) == (200, [])
 
@@ -349,7 +349,7 @@ class TestOtherEndpoints:
         assert workspace["id"] == workspace_id(company())
 
     @pytest.mark.parametrize("path", ["/", "/v2", "/v3/calls", "/v2/calls/extensive/more", "/v2/calls/extensive"])
-    def test_an_unknown_path_is_a_web_page(self, client: Client, path: str) -> None:
+    def test_an_unknown_path_is_a_web_page_g_s9(self, client: Client, path: str) -> None:
         answer = client.session.put(client.sandbox.base_url + path, timeout=5) if path == "/" else client.get(path)
         assert answer.status_code in (404, 501)
         assert "html" in answer.headers["Content-Type"] or path == "/v2/calls/extensive"

@@ -1,4 +1,4 @@
-"""What every source keeps, asked of each that is discovered."""
+"""What every source declares, asked of each that is discovered; what it does is asked in `test_conduct.py`."""
 
 import json
 import re
@@ -6,16 +6,26 @@ from collections.abc import Mapping
 
 import pytest
 
+from headway_pipeline.model.errors import InputError
 from headway_pipeline.model.workspaces import Credentials
 from headway_pipeline.sources.addresses import clean_base_url
-from headway_pipeline.sources.contract import Connection, Source
-from headway_pipeline.sources.discovery import connect, discover, read_credentials
+from headway_pipeline.sources.contract import Connection, HttpSource, Source
+from headway_pipeline.sources.discovery import connect, discover, read_credentials, read_settings
 from headway_pipeline_tests.sandbox_fixtures import OpenGate
+
+HTTP_SOURCES = [name for name, source in discover().items() if issubclass(source, HttpSource)]
 
 
 @pytest.fixture(params=sorted(discover()))
 def source(request: pytest.FixtureRequest) -> type[Source]:
     return discover()[request.param]
+
+
+@pytest.fixture(params=HTTP_SOURCES)
+def http_source(request: pytest.FixtureRequest) -> type[HttpSource]:
+    found = discover()[request.param]
+    assert issubclass(found, HttpSource)
+    return found
 
 
 def secrets_of(source: type[Source]) -> Mapping[str, str]:
@@ -28,10 +38,10 @@ def test_its_name_can_be_a_resource_and_a_command_line_word(source: type[Source]
     assert (source.__doc__ or "").strip()
 
 
-def test_its_default_address_is_one_it_would_accept(source: type[Source]) -> None:
-    assert clean_base_url(source, source.default_base_url) == source.default_base_url
-    with_path = f"{source.default_base_url}{source.base_url_suffix}/"
-    assert clean_base_url(source, with_path) == source.default_base_url
+def test_its_default_address_is_one_it_would_accept(http_source: type[HttpSource]) -> None:
+    assert clean_base_url(http_source, http_source.default_base_url) == http_source.default_base_url
+    with_path = f"{http_source.default_base_url}{http_source.base_url_suffix}/"
+    assert clean_base_url(http_source, with_path) == http_source.default_base_url
 
 
 def test_its_limits_can_be_worked_with(source: type[Source]) -> None:
@@ -47,7 +57,6 @@ def test_its_limits_can_be_worked_with(source: type[Source]) -> None:
 def test_its_credentials_are_read_under_every_spelling_and_from_variables_of_its_own(source: type[Source]) -> None:
     spellings = [spelling for field in source.credential_fields for spelling in (field.name, *field.aliases)]
     assert len(set(spellings)) == len(spellings)
-    assert source.credential_fields
     for field in source.credential_fields:
         assert re.fullmatch(r"[A-Z][A-Z_]+", field.environment)
         for alias in field.aliases:
@@ -56,17 +65,33 @@ def test_its_credentials_are_read_under_every_spelling_and_from_variables_of_its
             assert dict(read_credentials(source, given)) == secrets_of(source)
 
 
-def test_no_repr_shows_a_secret(source: type[Source]) -> None:
-    connection = Connection(source.default_base_url, Credentials(secrets_of(source)))
-    made = connect(source, connection, gate=OpenGate(), timeout_s=1)
+def test_what_asks_for_no_credentials_is_the_operators_alone(source: type[Source]) -> None:
+    assert source.credential_fields or source.is_operator_only
+    assert issubclass(source, HttpSource) or source.is_operator_only
+
+
+def test_its_settings_are_named_explained_and_never_its_secrets(source: type[Source]) -> None:
+    assert not set(source.setting_names) & {field.name for field in source.credential_fields}
+    assert all(re.fullmatch(r"[a-z_]+", name) and words for name, words in source.setting_names.items())
+    with pytest.raises(InputError, match="no_such_setting"):
+        read_settings(source, [("no_such_setting", "1")])
+    for name in source.setting_names:
+        with pytest.raises(InputError, match=name):
+            read_settings(source, [(name, " ")])
+
+
+def test_no_repr_shows_a_secret(http_source: type[HttpSource]) -> None:
+    connection = Connection(http_source.default_base_url, Credentials(secrets_of(http_source)))
+    made = connect(http_source, connection, gate=OpenGate(), timeout_s=1)
+    assert isinstance(made, HttpSource)
     shown = " ".join(map(repr, (made, made.rest, made.connection)))
-    hidden = {*secrets_of(source).values(), *source.authorization(connection.credentials).values()}
+    hidden = {*secrets_of(http_source).values(), *http_source.authorization(connection.credentials).values()}
     assert not [secret for secret in hidden if secret in shown]
-    assert source.name in repr(made.rest)
+    assert http_source.name in repr(made.rest)
 
 
-def test_its_authorization_is_text_that_headers_can_carry(source: type[Source]) -> None:
-    headers = source.authorization(Credentials(dict.fromkeys(secrets_of(source), "schlüssel-\N{KEY}")))
+def test_its_authorization_is_text_that_headers_can_carry(http_source: type[HttpSource]) -> None:
+    headers = http_source.authorization(Credentials(dict.fromkeys(secrets_of(http_source), "schlüssel-\N{KEY}")))
     assert headers
     assert all(value.isascii() and "\n" not in value for value in headers.values())
 

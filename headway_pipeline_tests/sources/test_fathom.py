@@ -18,6 +18,7 @@ from headway_pipeline.model.errors import (
     TransientSourceError,
     WrongHostError,
 )
+from headway_pipeline.model.ledger import Presence
 from headway_pipeline.model.windows import TimeWindow, day_end, day_start, windows_of
 from headway_pipeline.sandbox.exchange import Reply, Request, html_reply, json_reply
 from headway_pipeline.sandbox.fathom_shapes import recording_id
@@ -156,7 +157,7 @@ class TestListing:
         quiet = TimeWindow(NOW - timedelta(days=400), NOW - timedelta(days=399))
         assert fathom.list(quiet, None) == Page((), None)
 
-    def test_a_call_before_midnight_that_was_created_after_it_is_met_and_placed_on_its_own_day(
+    def test_f15_a_call_before_midnight_that_was_created_after_it_is_met_and_placed_on_its_own_day(
         self, sandbox: Sandbox, fathom: FathomSource
     ) -> None:
         """created_at is after the end: a listing that stops at midnight would never see the day's last calls."""
@@ -241,7 +242,7 @@ class TestListing:
         day = day_start((NOW - timedelta(days=1)).date())
         assert found == Call("fathom", str(recording_id(meeting("mine"))), day, is_private=True)
 
-    def test_an_older_record_without_its_sharing_is_no_private_one(
+    def test_f7_an_older_record_without_its_sharing_is_no_private_one(
         self, sandbox: Sandbox, fathom: FathomSource
     ) -> None:
         assert not parsed(sandbox, fathom).is_private
@@ -326,7 +327,7 @@ class TestSides:
         assert speakers.side("Somebody", "else@nowhere.example") is Side.UNKNOWN
         assert speakers.side(None, None) is Side.UNKNOWN
 
-    def test_a_call_without_an_invitation_knows_only_its_recorder(
+    def test_f8_a_call_without_an_invitation_knows_only_its_recorder(
         self, sandbox: Sandbox, fathom: FathomSource
     ) -> None:
         guest = Speaker("g", "iPhone", Side.UNKNOWN)
@@ -337,7 +338,9 @@ class TestSides:
         assert isinstance(answer, Hydration)
         assert [one.side for one in answer.transcript.segments] == [Side.UNKNOWN] * 2
 
-    def test_sides_survive_addresses_that_were_not_recognised(self, sandbox: Sandbox, fathom: FathomSource) -> None:
+    def test_f11_sides_survive_addresses_that_were_not_recognised(
+        self, sandbox: Sandbox, fathom: FathomSource
+    ) -> None:
         sandbox.world = world_of(*many_calls(40, source="fathom"))
         answers = hydrated(fathom, [ref for page in walk(fathom) for ref in refs_of(page)])
         sides = {
@@ -574,3 +577,23 @@ def test_the_base_url_is_what_stands_before_meetings() -> None:
 
     for written in ("https://api.fathom.ai/external/v1", "https://api.fathom.ai/external/v1/meetings/"):
         assert clean_base_url(FathomSource, written) == FathomSource.default_base_url
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (json_reply(200, {"transcript": []}), Presence.PRESENT),
+        (json_reply(404, {"error": "Recording not found"}), Presence.GONE),
+        (json_reply(403, {"error": "Forbidden"}), Presence.GONE),
+        (json_reply(422, {"error": "what"}), Presence.UNKNOWN),
+    ],
+)
+def test_a_second_look_asks_for_the_recording_at_the_cost_of_a_heavy_request(
+    reply: Reply, expected: Presence
+) -> None:
+    gate = OpenGate()
+    with Sandbox(world_of()) as sandbox:
+        sandbox.faults.append(Instead(reply, path="/external/v1/recordings/7/transcript"))
+        assert fathom_of(sandbox, gate=gate).look_up(CallRef("7", NOW, None, {})) is expected
+    assert gate.admitted == [CostClass.HEAVY]
+    assert [answer.endpoint for answer in gate.answers] == ["/recordings/{id}/transcript"]

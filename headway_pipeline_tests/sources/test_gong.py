@@ -18,6 +18,7 @@ from headway_pipeline.model.errors import (
     TransientSourceError,
     WrongHostError,
 )
+from headway_pipeline.model.ledger import Presence
 from headway_pipeline.model.windows import TimeWindow
 from headway_pipeline.sandbox.exchange import Reply, Request, html_reply, json_reply
 from headway_pipeline.sandbox.server import Sandbox
@@ -32,6 +33,7 @@ from headway_pipeline_tests.sandbox_fixtures import (
     WINDOW,
     Instead,
     MovableClock,
+    OpenGate,
     call,
     gong_of,
     many_calls,
@@ -100,7 +102,7 @@ class TestListing:
         ]
         assert len(newest.external_id) >= 18
 
-    def test_250_calls_cost_three_requests_and_none_is_missed(self, sandbox: Sandbox, gong: GongSource) -> None:
+    def test_g2_250_calls_cost_three_requests_and_none_is_missed(self, sandbox: Sandbox, gong: GongSource) -> None:
         sandbox.world = world_of(*many_calls(250))
         pages = walk(gong)
         assert [len(page.calls) for page in pages] == [100, 100, 50]
@@ -114,7 +116,7 @@ class TestListing:
         sandbox.world = world_of(at_start, at_end)
         assert [item.occurred_at for item in gong.list(TimeWindow(start, end), None).calls] == [start]
 
-    def test_an_empty_window_is_an_empty_page_and_no_error(self, gong: GongSource) -> None:
+    def test_g1_an_empty_window_is_an_empty_page_and_no_error(self, gong: GongSource) -> None:
         quiet = TimeWindow(NOW - timedelta(days=400), NOW - timedelta(days=399))
         assert gong.list(quiet, None) == Page((), None)
 
@@ -134,14 +136,14 @@ class TestListing:
             Reply(404),
         ],
     )
-    def test_any_other_404_is_a_wrong_address_and_never_an_empty_day(
+    def test_g1_any_other_404_is_a_wrong_address_and_never_an_empty_day(
         self, sandbox: Sandbox, gong: GongSource, reply: Reply
     ) -> None:
         sandbox.faults.append(Instead(reply))
         with pytest.raises(WrongHostError, match="base URL"):
             gong.list(WINDOW, None)
 
-    def test_a_cursor_an_hour_old_starts_the_window_again(
+    def test_g3_a_cursor_an_hour_old_starts_the_window_again(
         self, sandbox: Sandbox, gong: GongSource, clock: MovableClock
     ) -> None:
         sandbox.world = world_of(*many_calls(250))
@@ -154,7 +156,7 @@ class TestListing:
         with pytest.raises(RequestRefusedError, match="must be before toDateTime"):
             gong.list(TimeWindow(NOW, NOW), None)
 
-    def test_only_what_is_used_is_asked_for(self, sandbox: Sandbox, gong: GongSource) -> None:
+    def test_g14_g26_only_what_is_used_is_asked_for(self, sandbox: Sandbox, gong: GongSource) -> None:
         asked: list[Any] = []
 
         def remember(request: Request, /) -> Reply | None:
@@ -186,7 +188,7 @@ class TestListing:
         assert all(bad.problem for bad in page.bad_records)
         assert page.bad_records[0].raw["metaData"]["started"] == "yesterday"
 
-    def test_real_nulls_and_missing_fields_are_taken(self, sandbox: Sandbox, gong: GongSource) -> None:
+    def test_g24_real_nulls_and_missing_fields_are_taken(self, sandbox: Sandbox, gong: GongSource) -> None:
         sparse = record(id=77823422740259378951, title=None, duration=None, language="zxx", url="javascript:alert(1)")
         sparse |= {"parties": [{"name": None, "speakerId": None}, "no object"], "context": None}
         (item,) = list_of(sandbox, gong, sparse).calls
@@ -194,7 +196,7 @@ class TestListing:
         assert (item.title, item.duration_s, item.language, item.url, item.account) == (None,) * 5
         assert item.participants == (Participant(None, None, Side.UNKNOWN, None),)
 
-    def test_unknown_fields_are_counted(self, sandbox: Sandbox, gong: GongSource) -> None:
+    def test_g24_unknown_fields_are_counted(self, sandbox: Sandbox, gong: GongSource) -> None:
         new = record(mood="good") | {"parties": [{"shoeSize": 1}, {"shoeSize": 2}], "weather": {}}
         page = list_of(sandbox, gong, new, record(id="2", mood="bad"))
         assert page.unknown_fields == {"metaData.mood": 2, "parties.shoeSize": 2, "weather": 1}
@@ -266,7 +268,7 @@ class TestContentHash:
         (item,) = list_of(sandbox, gong, listed).calls
         return item.content_hash
 
-    def test_what_changes_by_itself_does_not_count(self, sandbox: Sandbox, gong: GongSource) -> None:
+    def test_g14_what_changes_by_itself_does_not_count(self, sandbox: Sandbox, gong: GongSource) -> None:
         people = [{"name": "A", "speakerId": "1"}, {"name": "B", "speakerId": "2"}]
         before = record(title="Review") | {"parties": people, "context": []}
         after = record(title="Review", started="2026-11-19T15:00:00.000Z", sdrDisposition="x") | {
@@ -379,7 +381,7 @@ class TestHydrating:
             list(gong.hydrate([CallRef("1", NOW, 60, {})]))
         assert sandbox.count(TRANSCRIPTS) == 100
 
-    def test_speakers_are_joined_by_speaker_id_and_never_by_participant_id(
+    def test_g11_speakers_are_joined_by_speaker_id_and_never_by_participant_id(
         self, sandbox: Sandbox, gong: GongSource
     ) -> None:
         raw = {
@@ -441,7 +443,7 @@ class TestChecking:
         sandbox.world = world_of(*many_calls(101))
         assert "at least 100 calls" in gong_of_now(sandbox).check().words
 
-    def test_a_key_that_sees_nothing_is_good_and_said_to_see_nothing(self, sandbox: Sandbox) -> None:
+    def test_g16_a_key_that_sees_nothing_is_good_and_said_to_see_nothing(self, sandbox: Sandbox) -> None:
         sandbox.world = world_of()
         standing = gong_of_now(sandbox).check()
         assert standing.sees_calls is False
@@ -518,3 +520,28 @@ def gong_of_now(sandbox: Sandbox) -> GongSource:
     gong = gong_of(sandbox)
     gong.rest.now = lambda: NOW
     return gong
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (json_reply(200, {"requestId": "r", "call": {"id": "7", "isPrivate": True}}), Presence.PRESENT),
+        (json_reply(404, {"requestId": "r", "errors": ["Call ID 7 was not found"]}), Presence.GONE),
+        (json_reply(404, {"requestId": "r", "errors": ["No route"]}), Presence.UNKNOWN),
+        (json_reply(400, {"requestId": "r", "errors": ["bad id"]}), Presence.UNKNOWN),
+        (json_reply(403, {"requestId": "r", "errors": ["scope"]}), Presence.UNKNOWN),
+    ],
+)
+def test_a_second_look_takes_only_gongs_own_words_for_a_call_that_is_gone(reply: Reply, expected: Presence) -> None:
+    with Sandbox(world_of()) as sandbox:
+        sandbox.faults.append(Instead(reply, path="/v2/calls/7"))
+        gate = OpenGate()
+        assert gong_of(sandbox, gate=gate).look_up(CallRef("7", NOW, None, {})) is expected
+    assert [answer.endpoint for answer in gate.answers] == ["/v2/calls/{id}"], "requests are not counted by call"
+
+
+def test_a_second_look_at_a_web_page_is_an_error_and_no_deletion() -> None:
+    with Sandbox(world_of()) as sandbox:
+        sandbox.faults.append(Instead(html_reply(404, "<h1>Call ID 7 was not found</h1>"), path="/v2/calls/7"))
+        with pytest.raises(WrongHostError):
+            gong_of(sandbox).look_up(CallRef("7", NOW, None, {}))

@@ -61,7 +61,7 @@ def test_names_and_values_at_every_depth_are_cleaned() -> None:
         1787929200000,
     ],
 )
-def test_a_moment_is_the_same_however_it_is_written(written: object) -> None:
+def test_g13_a_moment_is_the_same_however_it_is_written(written: object) -> None:
     assert utc_time(written) == datetime(2026, 8, 28, 15, tzinfo=UTC)
 
 
@@ -103,7 +103,7 @@ def test_the_language_table_is_the_whole_list() -> None:
     assert len(ISO_639_1) - len(set(ISO_639_1.values())) == 20
 
 
-def test_ids_keep_every_digit() -> None:
+def test_g10_ids_keep_every_digit() -> None:
     assert text_id(77823422740259378951) == "77823422740259378951"
     assert text_id(" 7782342274025937895 ") == "7782342274025937895"
 

@@ -1,5 +1,7 @@
 import gzip
 import socket
+import threading
+import time
 import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -132,7 +134,7 @@ def test_the_host_of_a_redirect_is_never_asked(server: Server) -> None:
         assert elsewhere.requests == ()
 
 
-def test_a_401_says_that_the_address_may_be_wrong(server: Server) -> None:
+def test_g15_a_401_says_that_the_address_may_be_wrong(server: Server) -> None:
     server.will_answer(json_reply(401, {}))
     with pytest.raises(BadCredentialsError, match="base URL"):
         server.get()
@@ -270,3 +272,58 @@ def test_requests_share_a_connection(server: Server) -> None:
         for _ in range(3):
             server.get()
     assert len(opened) == 1
+
+
+@pytest.mark.parametrize("head", ["Content-Length: 100000\r\n", "Transfer-Encoding: chunked\r\n", ""])
+def test_an_answer_that_trickles_is_given_up_at_its_deadline(server: Server, head: str) -> None:
+    """It is never silent for as long as the time-out, so nothing else would end it."""
+    stop = threading.Event()
+
+    def trickle(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65_536)
+            connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{head}\r\n".encode())
+            for _ in range(200):
+                if stop.wait(0.02):
+                    return
+                try:
+                    connection.sendall(b"1\r\n \r\n" if "chunked" in head else b" ")
+                except OSError:
+                    return
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=trickle, args=(listener,))
+        thread.start()
+        client = RestClient(
+            source="murmur",
+            base_url=f"http://127.0.0.1:{listener.getsockname()[1]}",
+            headers={},
+            gate=server.gate,
+            timeout_s=5.0,
+            deadline_s=0.3,
+        )
+        started = time.monotonic()
+        with pytest.raises(TransientSourceError, match=r"no complete answer within 0\.3 s"):
+            client.get_json(PATH)
+        took_s = time.monotonic() - started
+        stop.set()
+        thread.join()
+    assert 0.25 < took_s < 3
+    assert server.gate.answers[-1].status is None
+
+
+def test_new_credentials_are_sent_and_old_ones_stay_hidden(server: Server) -> None:
+    seen: list[str] = []
+
+    def echo(request: Request, /) -> Reply:
+        seen.append(request.headers["authorization"])
+        return json_reply(400, {"was": f"{SECRET} the-new-token"})
+
+    server.sandbox.faults[:] = [echo]
+    server.client.authorize({"Authorization": "Bearer the-new-token"}, ("the-new-token",))
+    with pytest.raises(RequestRefusedError) as raised:
+        server.get()
+    assert seen == ["Bearer the-new-token"]
+    assert SECRET not in raised.value.body
+    assert "the-new-token" not in raised.value.body

@@ -1,5 +1,6 @@
 """The ledger: every listed call in one state, moves that are allowed, counts that reconcile."""
 
+import uuid
 from datetime import timedelta
 from itertools import product
 
@@ -11,7 +12,14 @@ from headway_pipeline.model.errors import StoreError
 from headway_pipeline.model.features import Filing, Sentiment, ThemeScore, themes_hash
 from headway_pipeline.model.ledger import TRANSITIONS, MessageState, Reason, ReasonCode, may_follow
 from headway_pipeline.store import Store
-from headway_pipeline.store.tables import messages, model_answers, sightings, transcripts
+from headway_pipeline.store.tables import (
+    decisions,
+    extracted_features,
+    messages,
+    model_answers,
+    sightings,
+    transcripts,
+)
 from headway_pipeline_tests.store.rows import DAY, NOW, SPEECH, Place, call, item, lease, place, transcript
 
 ALL_DERIVED = ("transcripts", "relevance_scores", "extracted_features", "evidence", "features")
@@ -104,7 +112,8 @@ def test_a_changed_call_is_hydrated_again_and_the_same_words_change_nothing_down
         (recorded,) = store.listings.record_page(held, at.connector.id, [call(content_hash="v2")], NOW)
         assert recorded.change == "changed"
         (due,) = store.transcripts.awaiting(at.workspace.id, [DAY], NOW)
-        assert (due.state, due.content_hash) == (MessageState.ANALYSED, "v2")
+        details = store.transcripts.details(at.workspace.id, [due.id])[due.id]
+        assert (due.state, details.content_hash) == (MessageState.ANALYSED, "v2")
         state = store.transcripts.record(held, due.id, transcript(), content_hash="v2")
         assert state == MessageState.ANALYSED
         assert store.transcripts.awaiting(at.workspace.id, [DAY], NOW) == []
@@ -302,7 +311,7 @@ def test_the_audit_finds_a_listing_that_the_ledger_does_not_hold(store: Store) -
         store.listings.record_page(held, at.connector.id, [call()], NOW)
         for count, expected in ((1, 0), (2, 1)):
             store.listings.record(
-                held, at.connector.id, DAY, run_id="r", listed_count=count, started_at=NOW, error=None
+                held, at.connector.id, {DAY: count}, run_id="r", started_at=NOW, ended_at=NOW, errors={}
             )
             assert len(store.audit.unbalanced_listings(at.workspace.id, [DAY])) == expected
 
@@ -354,3 +363,25 @@ def test_a_private_call_stays_under_the_day_it_had(store: Store) -> None:
         store.listings.record_page(held, at.connector.id, [call(is_private=True)], NOW)
         (recorded,) = store.listings.record_page(held, at.connector.id, [call(is_private=True, hours=48)], NOW)
     assert recorded.day == DAY
+
+
+def test_nothing_of_a_purged_call_is_left_not_even_what_a_person_noted_about_it(store: Store) -> None:
+    at = place(store)
+    go_all_the_way(store, at)
+    with store.database.writing() as connection:
+        item_id = connection.execute(sa.select(extracted_features.c.id)).scalar_one()
+        connection.execute(
+            decisions.insert().values(
+                id=uuid.uuid4(),
+                workspace_id=at.workspace.id,
+                message_id=sa.select(messages.c.id).scalar_subquery(),
+                extracted_feature_id=item_id,
+                kind="dismiss",
+                decided_by="rosa",
+                note=SPEECH,
+            )
+        )
+    with lease(store, at) as held:
+        store.listings.record_page(held, at.connector.id, [call(is_private=True)], NOW)
+    with store.database.reading() as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(decisions)).scalar_one() == 0

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -13,10 +15,11 @@ from alembic.script import ScriptDirectory
 
 from headway_pipeline.model.errors import ConfigurationError, DatabaseUnavailableError, SchemaOutdatedError
 from headway_pipeline.store import Store, open_store
+from headway_pipeline.store.engine import Database
 from headway_pipeline.store.engine import database_url as read_url
 from headway_pipeline.store.schema import HEAD, MIGRATIONS, upgrade_database
 from headway_pipeline.store.sealing import CredentialSealer
-from headway_pipeline.store.tables import METADATA
+from headway_pipeline.store.tables import METADATA, decisions
 from headway_pipeline_tests.databases import Postgres
 from headway_pipeline_tests.store.rows import place
 
@@ -39,7 +42,7 @@ def test_the_program_names_the_newest_migration() -> None:
 
 def test_every_tenant_table_names_its_workspace() -> None:
     tenantless = {table.name for table in METADATA.tables.values() if "workspace_id" not in table.c}
-    assert tenantless == {"workspaces", "settings"}
+    assert tenantless == {"workspaces", "settings", "source_quotas"}
 
 
 def test_children_refer_to_their_parents_with_the_workspace() -> None:
@@ -70,6 +73,44 @@ def test_tables_of_another_version_are_left_alone_and_the_words_say_what_to_do(
 
 def test_upgrading_again_changes_nothing(database_url: str) -> None:
     assert upgrade_database(database_url) == (HEAD, HEAD)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_decisions_made_before_learn_which_call_they_are_about(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Revision 0004 on tables with rows; a decision about an item that is nowhere decides nothing, and goes."""
+    url = f"sqlite:///{tmp_path / 'old.db'}" if kind == "sqlite" else request.getfixturevalue("postgres").create()
+    database = Database(url)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    ids = {name: uuid.uuid4() for name in ("workspace", "message", "item", "decision")}
+    with database.writing() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for statement in OLD_ROWS:
+            connection.exec_driver_sql(statement.format(**ids, other=uuid.uuid4()))
+    upgrade_database(url)
+    with database.reading() as connection:
+        rows = connection.execute(sa.select(decisions.c.id, decisions.c.message_id)).all()
+    assert [tuple(row) for row in rows] == [(ids["decision"], ids["message"])]
+    database.close()
+
+
+OLD_ROWS = (
+    "INSERT INTO workspaces (id, slug, name) VALUES ('{workspace}', 'acme', 'Acme')",
+    "INSERT INTO locks (workspace_id, token) VALUES ('{workspace}', 7)",
+    "INSERT INTO messages (id, workspace_id, source, external_id, occurred_at, state) "
+    "VALUES ('{message}', '{workspace}', 'gong', '1', '2026-11-20 12:00:00', 'analysed')",
+    "INSERT INTO extracted_features (id, workspace_id, message_id, position, type, title, description, urgency, "
+    "urgency_reason, sentiment, sentiment_score, confidence, origin, analyst, analyst_version, text_hash) VALUES "
+    "('{item}', '{workspace}', '{message}', 0, 'bug_report', 't', 'd', 'low', '', 'neutral', 0, 1, 'volunteered', "
+    "'a', '1', 'h')",
+    "INSERT INTO decisions (id, workspace_id, extracted_feature_id, kind, decided_by) "
+    "VALUES ('{decision}', '{workspace}', '{item}', 'accept', 'Ada')",
+    "INSERT INTO decisions (id, workspace_id, extracted_feature_id, kind, decided_by) "
+    "VALUES ('{other}', '{workspace}', '{other}', 'accept', 'Ada')",
+)
 
 
 def test_a_database_that_is_down_is_named_without_its_password() -> None:

@@ -5,7 +5,7 @@ from datetime import date
 import dagster as dg
 
 from headway_pipeline.ingestion.listing import list_calls
-from headway_pipeline.orchestration.metadata import attach_counts, listing_command
+from headway_pipeline.orchestration.metadata import attach_counts, attach_health, listing_command
 from headway_pipeline.orchestration.stages import carry_out, resource_keys
 
 __all__ = ["raw_calls_asset"]
@@ -33,6 +33,7 @@ def raw_calls_asset(partitions: dg.MultiPartitionsDefinition) -> dg.AssetsDefini
     def raw_calls(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         for result in carry_out(context, list_calls):
             attach_counts(context, result, ALWAYS, _listing)
+            attach_health(context, result)
         return dg.MaterializeResult()
 
     return raw_calls

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from headway_pipeline.ingestion.hydration import fetch_transcripts
-from headway_pipeline.orchestration.metadata import attach_counts, estimates_of
+from headway_pipeline.orchestration.metadata import attach_counts, attach_health, estimates_of
 from headway_pipeline.orchestration.stages import carry_out, resource_keys
 
 __all__ = ["transcripts_asset"]
@@ -32,6 +32,7 @@ def transcripts_asset(partitions: dg.MultiPartitionsDefinition) -> dg.AssetsDefi
     def transcripts(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         for result in carry_out(context, fetch_transcripts):
             attach_counts(context, result, ALWAYS, on_days=estimates_of(result))
+            attach_health(context, result)
         return dg.MaterializeResult()
 
     return transcripts

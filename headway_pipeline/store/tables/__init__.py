@@ -12,13 +12,15 @@ from headway_pipeline.store.tables.analysis import (
     themes,
 )
 from headway_pipeline.store.tables.columns import METADATA
-from headway_pipeline.store.tables.messages import listings, messages, sightings, transcripts
+from headway_pipeline.store.tables.erasure import erased_calls, erased_people, erasures
+from headway_pipeline.store.tables.messages import listings, messages, missing_calls, sightings, transcripts
 from headway_pipeline.store.tables.models import model_answers, model_batches
 from headway_pipeline.store.tables.operations import (
     api_tokens,
     audit_log,
     locks,
     settings,
+    source_quotas,
     source_requests,
     webhook_events,
 )
@@ -29,17 +31,22 @@ __all__ = [
     "api_tokens",
     "audit_log",
     "decisions",
+    "erased_calls",
+    "erased_people",
+    "erasures",
     "evidence",
     "extracted_features",
     "features",
     "listings",
     "locks",
     "messages",
+    "missing_calls",
     "model_answers",
     "model_batches",
     "relevance_scores",
     "settings",
     "sightings",
+    "source_quotas",
     "source_requests",
     "themes",
     "transcripts",

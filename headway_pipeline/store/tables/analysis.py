@@ -146,20 +146,24 @@ features = sa.Table(
 )
 
 # What people decide is its own table: no run overwrites it, every run respects it. It names the extracted feature
-# by id without a foreign key, so that a decision outlives a reading of the call that misses the item.
+# by id without a foreign key, so that a decision outlives a reading of the call that misses the item; it goes with
+# its call.
 decisions = sa.Table(
     "decisions",
     METADATA,
     sa.Column("id", DashedUuid(), primary_key=True),
     workspace_id(),
+    sa.Column("message_id", DashedUuid(), nullable=False),
     sa.Column("extracted_feature_id", DashedUuid(), nullable=False),
     sa.Column("kind", sa.String(12), nullable=False),
     sa.Column("theme_id", DashedUuid()),
     sa.Column("decided_by", sa.Text, nullable=False),
     sa.Column("note", sa.Text),
     created_at(),
+    of_message(),
     sa.ForeignKeyConstraint(["workspace_id", "theme_id"], ["themes.workspace_id", "themes.id"]),
     sa.CheckConstraint("kind IN ('accept', 'dismiss', 'move')", name="kind"),
     sa.CheckConstraint("(kind = 'move') = (theme_id IS NOT NULL)", name="theme"),
     sa.Index(None, "workspace_id", "extracted_feature_id"),
+    sa.Index(None, "workspace_id", "message_id"),
 )

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from headway_pipeline.model.features import Sentiment
-from headway_pipeline.model.ledger import MessageState
+from headway_pipeline.model.ledger import MessageState, Presence
 from headway_pipeline.store.tables.columns import (
     JSON_TYPE,
     METADATA,
@@ -15,7 +15,7 @@ from headway_pipeline.store.tables.columns import (
     workspace_id,
 )
 
-__all__ = ["listings", "messages", "of_message", "sightings", "transcripts"]
+__all__ = ["listings", "messages", "missing_calls", "of_message", "sightings", "transcripts"]
 
 
 def of_message() -> sa.ForeignKeyConstraint:
@@ -66,6 +66,8 @@ messages = sa.Table(
     # Of the call as a whole.
     sa.Column("sentiment", sa.String(12)),
     sa.Column("sentiment_score", sa.Float),
+    # When a person had the call erased: whatever the source lists later, it stays a tombstone.
+    sa.Column("erased_at", UtcDateTime()),
     sa.UniqueConstraint("workspace_id", "id"),
     sa.UniqueConstraint("workspace_id", "source", "external_id"),
     one_of("state", MessageState),
@@ -73,6 +75,7 @@ messages = sa.Table(
     one_of("sentiment", Sentiment),
     sa.CheckConstraint("sentiment_score BETWEEN -1 AND 1", name="sentiment_score"),
     sa.CheckConstraint("attempts >= 0", name="attempts"),
+    sa.CheckConstraint("erased_at IS NULL OR state = 'deleted'", name="erased"),
     sa.Index(None, "workspace_id", "occurred_at"),
     sa.Index(None, "workspace_id", "state"),
 )
@@ -83,6 +86,7 @@ sightings = sa.Table(
     workspace_id(),
     sa.Column("message_id", DashedUuid(), primary_key=True),
     sa.Column("connector_id", DashedUuid(), primary_key=True),
+    # Since when no complete listing of its day missed it.
     sa.Column("first_listed_at", UtcDateTime(), nullable=False),
     sa.Column("last_listed_at", UtcDateTime(), nullable=False),
     of_message(),
@@ -98,12 +102,38 @@ listings = sa.Table(
     sa.Column("day", sa.Date, primary_key=True),
     sa.Column("run_id", sa.Text, nullable=False),
     sa.Column("listed_count", sa.Integer, nullable=False),
+    # How many more of its calls have left the day since than have come to it, for their start was changed.
+    sa.Column("moved_count", sa.Integer, nullable=False, server_default="0"),
     sa.Column("started_at", UtcDateTime(), nullable=False),
     # NULL while the last attempt failed; `error` then says why.
     sa.Column("completed_at", UtcDateTime()),
     sa.Column("error", sa.Text),
     of_connector(),
     sa.CheckConstraint("(completed_at IS NULL) = (error IS NOT NULL)", name="outcome"),
+)
+
+# Known calls that a complete listing by every connector of their source did not bring. A call that is listed again,
+# or deleted, leaves the table.
+missing_calls = sa.Table(
+    "missing_calls",
+    METADATA,
+    workspace_id(),
+    sa.Column("message_id", DashedUuid(), primary_key=True),
+    # Who listed it last.
+    sa.Column("connector_id", DashedUuid(), nullable=False),
+    # When the first, and when the last of the listings began that missed it.
+    sa.Column("missing_since", UtcDateTime(), nullable=False),
+    sa.Column("missed_at", UtcDateTime(), nullable=False),
+    # Set while its connector lost sight of too much at once to believe it.
+    sa.Column("held_at", UtcDateTime()),
+    # What the last second look found; NULL before the first.
+    sa.Column("presence", sa.String(12)),
+    sa.Column("looks", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("next_look_at", UtcDateTime()),
+    of_message(),
+    of_connector(),
+    one_of("presence", Presence),
+    sa.Index(None, "workspace_id"),
 )
 
 transcripts = sa.Table(
@@ -117,6 +147,8 @@ transcripts = sa.Table(
     sa.Column("content_hash", sa.String(64), nullable=False),
     sa.Column("speech_chars", sa.Integer, nullable=False),
     sa.Column("fetched_at", UtcDateTime(), nullable=False),
+    # When words that are out of date are asked for again; NULL for the next run.
+    sa.Column("next_attempt_at", UtcDateTime()),
     sa.UniqueConstraint("workspace_id", "message_id"),
     of_message(),
 )

@@ -13,7 +13,7 @@ from headway_pipeline.store.tables.columns import (
 )
 from headway_pipeline.store.tables.messages import of_connector
 
-__all__ = ["api_tokens", "audit_log", "locks", "settings", "source_requests", "webhook_events"]
+__all__ = ["api_tokens", "audit_log", "locks", "settings", "source_quotas", "source_requests", "webhook_events"]
 
 # One row a workspace whose ledger is or was written. `token` grows with every new holder: a writer that lost its
 # lease finds another token in its transaction and stops.
@@ -25,6 +25,11 @@ locks = sa.Table(
     sa.Column("token", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("acquired_at", UtcDateTime()),
     sa.Column("expires_at", UtcDateTime()),
+    # Which process holds it; see store/holders.py.
+    sa.Column("host", sa.Text),
+    sa.Column("machine", sa.Text),
+    sa.Column("pid", sa.BigInteger),
+    sa.Column("process_started", sa.BigInteger),
 )
 
 # Hints that something happened at a source; polling stays the truth.
@@ -55,6 +60,16 @@ source_requests = sa.Table(
     sa.Column("status", sa.Integer, primary_key=True),
     sa.Column("count", sa.Integer, nullable=False),
     of_connector(),
+)
+
+# What is left of the limits of one quota owner, which several connectors, even of several workspaces, may share. The
+# owner is a keyed fingerprint or a connector's id; the state holds counts and times only.
+source_quotas = sa.Table(
+    "source_quotas",
+    METADATA,
+    sa.Column("owner", sa.String(120), primary_key=True),
+    sa.Column("state", JSON_TYPE, nullable=False, server_default="{}"),
+    updated_at(),
 )
 
 api_tokens = sa.Table(

@@ -48,6 +48,11 @@ workspace_connectors = sa.Table(
     sa.Column("last_error", sa.Text),
     sa.Column("last_ok_at", UtcDateTime()),
     sa.Column("resume_at", UtcDateTime()),
+    # Of the last complete listing: records, bad records, and fields the parser does not know, with how often.
+    sa.Column("drift", JSON_TYPE, nullable=False, server_default="{}"),
+    # Who renews the access token, and until when nobody else may; NULL while nobody does.
+    sa.Column("renewing_by", sa.Text),
+    sa.Column("renewing_until", UtcDateTime()),
     created_at(),
     updated_at(),
     sa.UniqueConstraint("workspace_id", "id"),

@@ -1,0 +1,63 @@
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from headway_pipeline.model.workspaces import Connector, Credentials
+from headway_pipeline.store import Store
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def connector(store: Store) -> Connector:
+    workspace = store.workspaces.add("Acme")
+    return store.connectors.add(workspace.id, "gong", credentials=Credentials({"access_key": "a", "secret_key": "b"}))
+
+
+def keep(store: Store, connector: Connector, delivery_id: str, minutes: int = 0, *, is_test: bool = False) -> bool:
+    return store.hints.record(
+        connector,
+        delivery_id,
+        external_id="7",
+        occurred_at=NOW - timedelta(days=1),
+        received_at=NOW + timedelta(minutes=minutes),
+        is_test=is_test,
+    )
+
+
+def test_a_delivery_is_kept_once_however_often_it_comes(store: Store, connector: Connector) -> None:
+    assert [keep(store, connector, "msg-1", minutes) for minutes in range(3)] == [True, False, False]
+    (hint,) = store.hints.due()
+    assert (hint.workspace_id, hint.connector_id, hint.external_id) == (connector.workspace_id, connector.id, "7")
+    assert (hint.occurred_at, hint.received_at) == (NOW - timedelta(days=1), NOW)
+
+
+def test_two_connectors_may_be_told_the_same(store: Store, connector: Connector) -> None:
+    other = store.connectors.add(connector.workspace_id, "gong", name="other", credentials=Credentials({"k": "v"}))
+    assert keep(store, connector, "msg-1")
+    assert keep(store, other, "msg-1")
+    assert len(store.hints.due()) == 2
+
+
+def test_what_was_done_about_is_no_longer_due_and_does_not_come_back(store: Store, connector: Connector) -> None:
+    keep(store, connector, "msg-1", 1)
+    keep(store, connector, "msg-2", 0)
+    later, sooner = sorted(store.hints.due(), key=lambda hint: hint.received_at, reverse=True)
+    assert [hint.id for hint in store.hints.due()] == [sooner.id, later.id]
+    store.hints.mark_handled([sooner.id], NOW)
+    assert [hint.id for hint in store.hints.due()] == [later.id]
+    assert not keep(store, connector, "msg-2")
+    assert [hint.id for hint in store.hints.due()] == [later.id]
+    store.hints.mark_handled([], NOW)
+
+
+def test_a_test_of_the_webhook_asks_for_nothing(store: Store, connector: Connector) -> None:
+    assert keep(store, connector, "msg-1", is_test=True)
+    assert store.hints.due() == []
+
+
+def test_two_processes_that_get_one_delivery_keep_one(
+    open_test_store: Callable[[], Store], store: Store, connector: Connector
+) -> None:
+    assert [keep(each, connector, "msg-1") for each in (store, open_test_store())] == [True, False]
