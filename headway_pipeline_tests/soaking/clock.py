@@ -41,7 +41,8 @@ class SharedClock:
 
     def __call__(self) -> datetime:
         """The present."""
-        return EPOCH + sum(MOMENTS.unpack_from(self._shared)) * MICROSECOND
+        microseconds: int = sum(MOMENTS.unpack_from(self._shared))
+        return EPOCH + microseconds * MICROSECOND
 
     def pass_by(self, span: timedelta) -> None:
         """Let time pass."""

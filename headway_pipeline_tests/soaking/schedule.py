@@ -35,7 +35,7 @@ def due_ranges(soak: Soak, every_h: int = 1) -> list[Due]:
     """What the schedules ask for until nothing happens any more, in order of time.
 
     Args:
-        every_h: carry out the hourly schedule only every so many hours; the others are carried out in full.
+        every_h: carry out the hourly schedule only every so many hours, 0: never; the others are carried out in full.
     """
     found = [due for plan in PLANS for due in _of(plan, soak, every_h)]
     return sorted(found, key=lambda due: (due.at, due.since))
@@ -70,7 +70,8 @@ def settle(setting: Setting, ingest: Ingest) -> int:
 def _of(plan: SchedulePlan, soak: Soak, every_h: int) -> Iterator[Due]:
     hour = soak.start.replace(minute=int(plan.cron.split()[0]))
     while hour < soak.quiet_at:
-        if _is_due(plan, hour) and (plan.name != "hourly" or hour.hour % every_h == 0):
+        is_left_out = plan.name == "hourly" and (every_h == 0 or hour.hour % every_h > 0)
+        if _is_due(plan, hour) and not is_left_out:
             for request in decide_ranges(plan, hour, soak.start.date(), [SLUG], [SLUG]):
                 yield Due(hour, request.since, request.until, plan.name)
         hour += timedelta(hours=1)
