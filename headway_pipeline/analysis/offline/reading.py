@@ -6,8 +6,9 @@ from itertools import takewhile
 
 from headway_pipeline.analysis.contract import Candidate, Quote, Reading
 from headway_pipeline.analysis.grounding import MIN_WORDS
+from headway_pipeline.analysis.offline.judging import By, judge_all
 from headway_pipeline.analysis.offline.phrases import PhraseBook
-from headway_pipeline.analysis.offline.rules import Verdict, judge
+from headway_pipeline.analysis.offline.rules import Verdict
 from headway_pipeline.analysis.offline.sentences import Clause, clauses_of
 from headway_pipeline.analysis.offline.sentiment import Tone, tone_of
 from headway_pipeline.analysis.offline.terms import stems_of
@@ -58,14 +59,14 @@ class _Heard:
     quote: str
 
 
-def read(transcript: Transcript) -> Reading:
+def read(transcript: Transcript, by: By = By.BOTH) -> Reading:
     """Read everybody but known vendors; a vendor's question is context for the answer."""
     candidates: list[Candidate] = []
     known: dict[tuple[FeatureType, frozenset[str]], int] = {}
     tones: list[Tone] = []
     for question, clauses in _turns(transcript):
         tones += [tone_of(clause.words) for clause in clauses]
-        for candidate in _candidates(question, clauses):
+        for candidate in _candidates(question, clauses, by):
             key = candidate.type, frozenset(stems_of(candidate.title.lower().split()))
             if key in known:
                 earlier = candidates[known[key]]
@@ -89,8 +90,8 @@ def _turns(transcript: Transcript) -> Iterator[tuple[Clause | None, list[Clause]
             question = None
 
 
-def _candidates(question: Clause | None, clauses: Sequence[Clause]) -> Iterator[Candidate]:
-    verdicts = [judge(clause, after) for clause, after in zip(clauses, [*clauses[1:], None], strict=True)]
+def _candidates(question: Clause | None, clauses: list[Clause], by: By) -> Iterator[Candidate]:
+    verdicts = judge_all(clauses, by)
     last: Candidate | None = None
     for at, (clause, verdict) in enumerate(zip(clauses, verdicts, strict=True)):
         if verdict is None:
