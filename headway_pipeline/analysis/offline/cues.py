@@ -20,7 +20,7 @@ Cue = str | tuple[str, str]
 #: Stand before the first word and after the last.
 _START, _END = "<", ">"
 #: Clauses are told apart by length in steps of so many words, up to the last step.
-_LENGTH_STEP, _LAST_STEP = 5, 5
+_LENGTH_STEP, _LAST_STEP = 5, 3
 #: The rules' strengths are told apart in fifths.
 _STRENGTH_STEPS = 5
 
@@ -39,15 +39,18 @@ def cues_of(
         phrases: what the rules found, with what is left of its strength.
         guards: what takes it back.
     """
-    cues: set[Cue] = {*words, *pairwise((_START, *words, _END))}
+    # A dictionary keeps the order, so that sums over it come out the same in every process.
+    cues: dict[Cue, None] = dict.fromkeys(words)  # type: ignore[arg-type]
+    cues.update(dict.fromkeys(pairwise((_START, *words, _END))))
     for found, strength in phrases:
-        cues.add(f"#{found.label} {int(strength * _STRENGTH_STEPS)}")
-        cues.add(f"#{found.label}")
-    cues.update(f"#{guard.label}" for guard in guards)
+        cues[f"#{found.label} {int(strength * _STRENGTH_STEPS)}"] = None
+        cues[f"#{found.label}"] = None
+    for guard in guards:
+        cues[f"#{guard.label}"] = None
     tone = tone_of(words)
     if tone.praise != tone.complaint:
-        cues.add("#praise more" if tone.praise > tone.complaint else "#complaint more")
+        cues["#praise more" if tone.praise > tone.complaint else "#complaint more"] = None
     if is_question:
-        cues.add("#question")
-    cues.add(f"#length {min(len(words) // _LENGTH_STEP, _LAST_STEP)}")
-    return sorted(cues, key=str)
+        cues["#question"] = None
+    cues[f"#length {min(len(words) // _LENGTH_STEP, _LAST_STEP)}"] = None
+    return list(cues)

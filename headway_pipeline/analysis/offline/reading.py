@@ -45,6 +45,8 @@ _AUXILIARY_WORDS = """
 do does did is are was were would will can could should shall have has am
 """
 _AUXILIARIES = frozenset(_AUXILIARY_WORDS.split())
+#: A weaker phrase right after a finding of the same type goes on about it.
+_FRESH_STRENGTH = 0.6
 _BACK_REFERENCES = frozenset(["it", "it's", "that", "that's", "this", "these", "those", "they", "he", "she"])
 
 
@@ -138,10 +140,18 @@ def _until_next_finding(clauses: Sequence[Clause], verdicts: Sequence[Verdict | 
 
 
 def _goes_on(last: Candidate, heard: _Heard) -> bool:
-    """Whether the clause right after another says more of the same ("it also loses ...")."""
-    if heard.verdict.type is not last.type or _BACK_REFERENCES.isdisjoint(heard.clause.words[:3]):
+    """Whether the clause right after another says more of the same ("it also loses ...").
+
+    It does unless it starts afresh: with a phrase of its own that asks for something, or says what is wrong, and
+    without pointing back.
+    """
+    if heard.verdict.type is not last.type:
         return False
-    return last.type is not FeatureType.FEATURE_REQUEST or not asked_in(heard.clause, heard.verdict.phrase)
+    phrase = heard.verdict.phrase
+    points_back = not _BACK_REFERENCES.isdisjoint(heard.clause.words[:3])
+    if last.type is FeatureType.FEATURE_REQUEST:
+        return not asked_in(heard.clause, phrase) and (points_back or phrase is None)
+    return points_back or phrase is None or phrase.strength < _FRESH_STRENGTH
 
 
 def _candidate(heard: _Heard) -> Candidate:
