@@ -10,7 +10,6 @@ Every line was written for this project. Prints the five-fold cross-validation, 
 import hashlib
 import json
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import classification_report
 from sklearn.model_selection import cross_val_predict
 
-from headway_pipeline.analysis.offline.cues import Cue, cues_of
-from headway_pipeline.analysis.offline.linear import ROW_TYPES
+from headway_pipeline.analysis.offline.cues import flags_of, pairs_of
+from headway_pipeline.analysis.offline.linear import ROW_TYPES, SCALE
 from headway_pipeline.analysis.offline.local.minilm import load_minilm
 from headway_pipeline.analysis.offline.local.wordpiece import vocabulary
 from headway_pipeline.analysis.offline.rules import find
@@ -40,8 +39,8 @@ INVERSE_PENALTY = 0.6
 COMMON_WORDS = 10_000
 #: Directions of meaning kept of an embedding, and their weight beside the other cues.
 DIRECTIONS, KIND_SCALE = 64, 5.0
-#: Weights below this do not change an answer and are not written.
-SMALLEST = 0.02
+#: Pairs whose weights are all below this do not change an answer and are not written.
+SMALLEST = 0.05
 
 
 def read_lines() -> list[tuple[str, str]]:
@@ -59,11 +58,12 @@ def clause_of(line: str) -> Clause:
     return Clause(0, Side.CUSTOMER, 0, len(line), line, words_of(line), line.endswith("?"), 0)
 
 
-def cues_in(line: str) -> list[Cue]:
-    """What the model sees of a line."""
+def cues_in(line: str) -> list[str]:
+    """What the model sees of a line: words, pairs with a space between, flags."""
     clause = clause_of(line)
     findings = find(clause)
-    return cues_of(clause.words, findings.phrases, findings.guards, is_question=clause.is_question)
+    flags = flags_of(clause.words, findings.phrases, findings.guards, is_question=clause.is_question)
+    return [*clause.words, *map(" ".join, pairs_of(clause.words)), *flags]
 
 
 class Kinds:
@@ -85,9 +85,9 @@ class Kinds:
         return middle
 
 
-def fit(lines: Sequence[tuple[str, str]], kinds: Kinds) -> tuple[LogisticRegression, list[Cue]]:
+def fit(lines: Sequence[tuple[str, str]], kinds: Kinds) -> tuple[LogisticRegression, list[str]]:
     """Fit the model, printing how it does on lines it has not seen."""
-    seen = [dict.fromkeys(map(_written, cues_in(line)), 1.0) for line, _ in lines]
+    seen = [dict.fromkeys(cues_in(line), 1.0) for line, _ in lines]
     labels = [label for _, label in lines]
     vectorizer = DictVectorizer()
     cues = vectorizer.fit_transform(seen)
@@ -98,10 +98,6 @@ def fit(lines: Sequence[tuple[str, str]], kinds: Kinds) -> tuple[LogisticRegress
     return model.fit(table, labels), list(vectorizer.get_feature_names_out())
 
 
-def _written(cue: Cue) -> str:
-    return cue if isinstance(cue, str) else " ".join(cue)
-
-
 def export(model: LogisticRegression, names: Sequence[str], kinds: Kinds, lines: Sequence[tuple[str, str]]) -> None:
     """Write the weights, each relative to those of no feedback."""
     classes = list(model.classes_)
@@ -109,25 +105,27 @@ def export(model: LogisticRegression, names: Sequence[str], kinds: Kinds, lines:
     relative = model.coef_[order] - model.coef_[classes.index(OTHER)]
     bias = model.intercept_[order] - model.intercept_[classes.index(OTHER)]
     cues = dict(_rows(names, relative[:, : len(names)].T))
-    # "#question" and the like hold a space, too, but are no pairs.
-    pairs = {name: row for name, row in cues.items() if " " in name and not name.startswith("#")}
-    spoken = Counter(word for line, _ in lines for word in set(words_of(line)))
+    flags = {name: row for name, row in cues.items() if name.startswith("#")}
+    pairs = {name: row for name, row in cues.items() if " " in name and name not in flags and _matters(row)}
     stored: dict[str, Any] = {
-        "bias": [round(float(weight), 3) for weight in bias],
-        "singles": {name: row for name, row in cues.items() if name not in pairs},
+        "bias": [round(float(weight) * SCALE) for weight in bias],
+        "words": {name: row for name, row in cues.items() if " " not in name and name not in flags},
         "pairs": pairs,
         "kinds": dict(_rows(kinds.words, kinds.places @ relative[:, len(names) :].T)),
-        "spoken": " ".join(sorted(spoken)),
+        "flags": flags,
     }
     stored = {"version": hashlib.sha256(json.dumps(stored).encode()).hexdigest()[:12], **stored}
     WEIGHTS.write_text(json.dumps(stored, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
     sys.stdout.write(f"wrote {WEIGHTS.name}: {WEIGHTS.stat().st_size // 1024} KB, version {stored['version']}\n")
 
 
-def _rows(names: Sequence[str], weights: np.ndarray[Any, Any]) -> Iterator[tuple[str, list[float]]]:
+def _rows(names: Sequence[str], weights: np.ndarray[Any, Any]) -> Iterator[tuple[str, list[int]]]:
     for name, row in zip(names, weights, strict=True):
-        if np.abs(row).max() >= SMALLEST:
-            yield name, [round(float(weight), 2) for weight in row]
+        yield name, [round(float(weight) * SCALE) for weight in row]
+
+
+def _matters(row: Sequence[int]) -> bool:
+    return max(map(abs, row)) >= SMALLEST * SCALE
 
 
 def main() -> None:

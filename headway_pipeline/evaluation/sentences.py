@@ -64,7 +64,8 @@ def requirements(analyst: Analyst, data: DataFolder, limit: int | None) -> Itera
         transcript = Transcript(
             tuple(Segment(at, None, Side.UNKNOWN, None, None, text) for at, (text, _) in enumerate(labelled))
         )
-        cited = or_failed(partial(_cited, analyst, transcript), frozenset())
+        nothing: frozenset[int] = frozenset()
+        cited = or_failed(partial(_cited, analyst, transcript), nothing)
         pairs = [
             (
                 NO_REQUIREMENT if label == NO_REQUIREMENT else REQUIREMENT,

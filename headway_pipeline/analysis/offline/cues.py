@@ -1,56 +1,56 @@
 """What the linear model looks at in a clause: its words, pairs of neighbours, and what the rules found.
 
-The same function serves training and reading, so that both see the same. A cue is a word, a pair of words (a tuple),
-or a name that begins with "#", which no word does.
+The same functions serve training and reading, so that both see the same. A flag is a name that begins with "#", which
+no word does.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 
 from headway_pipeline.analysis.offline.guards import Guard
 from headway_pipeline.analysis.offline.phrases import Found
 from headway_pipeline.analysis.offline.sentiment import tone_of
 from headway_pipeline.model.features import FeatureType
 
-__all__ = ["Cue", "cues_of"]
+__all__ = ["Pair", "flags_of", "pairs_of"]
 
-Cue = str | tuple[str, str]
+Pair = tuple[str, str]
 
 #: Stand before the first word and after the last.
-_START, _END = "<", ">"
+_START, _END = ("<",), (">",)
 #: Clauses are told apart by length in steps of so many words, up to the last step.
 _LENGTH_STEP, _LAST_STEP = 5, 3
 #: The rules' strengths are told apart in fifths.
 _STRENGTH_STEPS = 5
 
 
-def cues_of(
+def pairs_of(words: tuple[str, ...]) -> set[Pair]:
+    """Neighbours, the ends of the clause among them."""
+    return set(zip(_START + words, words + _END, strict=True))
+
+
+def flags_of(
     words: Sequence[str],
     phrases: Sequence[tuple[Found[FeatureType], float]],
     guards: Sequence[Found[Guard]],
     *,
     is_question: bool,
-) -> list[Cue]:
-    """Every cue once.
+) -> set[str]:
+    """Everything but the words themselves.
 
     Args:
         words: the clause's words, see `sentences.words_of`.
         phrases: what the rules found, with what is left of its strength.
         guards: what takes it back.
     """
-    # A dictionary keeps the order, so that sums over it come out the same in every process.
-    cues: dict[Cue, None] = dict.fromkeys(words)  # type: ignore[arg-type]
-    cues.update(dict.fromkeys(pairwise((_START, *words, _END))))
+    flags = {f"#length {min(len(words) // _LENGTH_STEP, _LAST_STEP)}"}
     for found, strength in phrases:
-        cues[f"#{found.label} {int(strength * _STRENGTH_STEPS)}"] = None
-        cues[f"#{found.label}"] = None
+        flags.add(f"#{found.label} {int(strength * _STRENGTH_STEPS)}")
+        flags.add(f"#{found.label}")
     for guard in guards:
-        cues[f"#{guard.label}"] = None
+        flags.add(f"#{guard.label}")
     tone = tone_of(words)
     if tone.praise != tone.complaint:
-        cues["#praise more" if tone.praise > tone.complaint else "#complaint more"] = None
+        flags.add("#praise more" if tone.praise > tone.complaint else "#complaint more")
     if is_question:
-        cues["#question"] = None
-    cues[f"#length {min(len(words) // _LENGTH_STEP, _LAST_STEP)}"] = None
-    return list(cues)
+        flags.add("#question")
+    return flags
