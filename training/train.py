@@ -3,8 +3,8 @@
     pip install -e '.[training]'
     python -m training.train
 
-Needs scikit-learn to fit and the extra `local` to embed words; what it writes needs neither. The fit is deterministic.
-Every line was written for this project. Prints the five-fold cross-validation, which is all that is tuned on.
+Needs scikit-learn to fit and the extra `local` to embed words; what it writes needs neither. The fit is
+deterministic. Every line was written for this project. Prints the five-fold cross-validation.
 """
 
 import hashlib
@@ -27,6 +27,7 @@ from headway_pipeline.analysis.offline.local.minilm import load_minilm
 from headway_pipeline.analysis.offline.local.wordpiece import vocabulary
 from headway_pipeline.analysis.offline.rules import find
 from headway_pipeline.analysis.offline.sentences import Clause, words_of
+from headway_pipeline.analysis.offline.sentiment import tone_of
 from headway_pipeline.model.calls import Side
 
 LINES = Path(__file__).parent / "lines"
@@ -62,7 +63,9 @@ def cues_in(line: str) -> list[str]:
     """What the model sees of a line: words, pairs with a space between, flags."""
     clause = clause_of(line)
     findings = find(clause)
-    flags = flags_of(clause.words, findings.phrases, findings.guards, is_question=clause.is_question)
+    flags = flags_of(
+        clause.words, findings.phrases, findings.guards, tone_of(clause.words), is_question=clause.is_question
+    )
     return [*clause.words, *map(" ".join, pairs_of(clause.words)), *flags]
 
 
@@ -98,7 +101,7 @@ def fit(lines: Sequence[tuple[str, str]], kinds: Kinds) -> tuple[LogisticRegress
     return model.fit(table, labels), list(vectorizer.get_feature_names_out())
 
 
-def export(model: LogisticRegression, names: Sequence[str], kinds: Kinds, lines: Sequence[tuple[str, str]]) -> None:
+def export(model: LogisticRegression, names: Sequence[str], kinds: Kinds) -> None:
     """Write the weights, each relative to those of no feedback."""
     classes = list(model.classes_)
     order = [classes.index(kind.value) for kind in ROW_TYPES]
@@ -133,7 +136,7 @@ def main() -> None:
     lines = read_lines()
     kinds = Kinds()
     model, names = fit(lines, kinds)
-    export(model, names, kinds, lines)
+    export(model, names, kinds)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from headway_pipeline.analysis.contract import Candidate, Quote
 from headway_pipeline.analysis.offline.phrases import PhraseBook
-from headway_pipeline.analysis.offline.rules import Verdict
+from headway_pipeline.analysis.offline.rules import REPORTING_THRESHOLD, Verdict
 from headway_pipeline.analysis.offline.sentences import Clause
 from headway_pipeline.analysis.offline.sentiment import tone_of
 from headway_pipeline.analysis.offline.titles import asked_in, describe, tidy, title_of
@@ -61,7 +61,7 @@ def candidate_of(lead: Heard, others: Sequence[Heard]) -> Candidate:
     verdict = lead.verdict
     everything = sorted([lead, *others], key=lambda one: one.place)
     urgency, reason = _urgency(lead)
-    for other in others:
+    for other in (one for one in others if one.verdict.confidence >= REPORTING_THRESHOLD):
         also = _urgency(other)
         if is_more_urgent(also[0], than=urgency):
             urgency, reason = also

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from headway_pipeline.analysis.offline.guards import Guard
 from headway_pipeline.analysis.offline.phrases import Found
-from headway_pipeline.analysis.offline.sentiment import tone_of
+from headway_pipeline.analysis.offline.sentiment import Tone
 from headway_pipeline.model.features import FeatureType
 
 __all__ = ["Pair", "flags_of", "pairs_of"]
@@ -32,6 +32,7 @@ def flags_of(
     words: Sequence[str],
     phrases: Sequence[tuple[Found[FeatureType], float]],
     guards: Sequence[Found[Guard]],
+    tone: Tone,
     *,
     is_question: bool,
 ) -> set[str]:
@@ -41,6 +42,7 @@ def flags_of(
         words: the clause's words, see `sentences.words_of`.
         phrases: what the rules found, with what is left of its strength.
         guards: what takes it back.
+        tone: how much is praised and complained of.
     """
     flags = {f"#length {min(len(words) // _LENGTH_STEP, _LAST_STEP)}"}
     for found, strength in phrases:
@@ -48,7 +50,6 @@ def flags_of(
         flags.add(f"#{found.label}")
     for guard in guards:
         flags.add(f"#{guard.label}")
-    tone = tone_of(words)
     if tone.praise != tone.complaint:
         flags.add("#praise more" if tone.praise > tone.complaint else "#complaint more")
     if is_question:

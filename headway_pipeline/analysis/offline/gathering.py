@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from headway_pipeline.analysis.contract import Candidate
-from headway_pipeline.analysis.offline.candidates import Heard, candidate_of, heard_title
+from headway_pipeline.analysis.offline.candidates import Heard, candidate_of
 from headway_pipeline.analysis.offline.rules import REPORTING_THRESHOLD
-from headway_pipeline.analysis.offline.sentences import words_of
 from headway_pipeline.analysis.offline.terms import stems_of
 from headway_pipeline.analysis.offline.titles import asked_in
 from headway_pipeline.model.features import FeatureType
@@ -24,6 +23,8 @@ SURE = 0.9
 REACH = 20
 #: What two sure findings nearby must have in common to be one, as a share of the words of the one with fewer.
 SHARED_STEMS = 0.34
+#: An item rests on at most so many quotes, the surest; nobody reads more.
+MOST_QUOTES = 12
 #: A weaker phrase right after a finding of the same type goes on about it.
 FRESH_STRENGTH = 0.6
 _BACK_REFERENCES = frozenset(["it", "it's", "that", "that's", "this", "these", "those", "they", "he", "she"])
@@ -40,7 +41,8 @@ class _Item:
 
     def add(self, heard: Heard) -> None:
         self.others.append(heard)
-        self.last = max(self.last, heard, key=lambda one: one.place)
+        if heard.place > self.last.place:
+            self.last = heard
 
 
 def gather(findings: Sequence[Heard], clauses: int) -> tuple[Candidate, ...]:
@@ -57,11 +59,15 @@ def gather(findings: Sequence[Heard], clauses: int) -> tuple[Candidate, ...]:
     for heard in findings:
         if heard.verdict.confidence < least:
             _join(items, heard)
-    return tuple(candidate_of(item.lead, item.others) for item in items)
+    return tuple(candidate_of(item.lead, _surest(item.others)) for item in items)
+
+
+def _surest(others: Sequence[Heard]) -> Sequence[Heard]:
+    return sorted(others, key=lambda one: (-one.verdict.confidence, one.place))[: MOST_QUOTES - 1]
 
 
 def _open_or_join(items: list[_Item], heard: Heard) -> None:
-    stems = frozenset(stems_of(words_of(heard_title(heard))))
+    stems = frozenset(stems_of(heard.clause.words))
     for item in reversed(items):
         if item.lead.verdict.type is heard.verdict.type and _is_same(item, heard, stems):
             item.add(heard)

@@ -113,9 +113,9 @@ _COMPLAINTS = frozenset({FeatureType.BUG_REPORT, FeatureType.PAIN_POINT})
 _WHY = frozenset(["why", "how", "where", "porque"])
 
 
-def guards_in(clause: Clause) -> list[Found[Guard]]:
-    """Everything in the clause that takes its phrases back."""
-    return _BOOK.find(clause.words, clause.line)
+def guards_in(words: Sequence[str], line: str) -> list[Found[Guard]]:
+    """Everything in a clause that takes its phrases back; see `PhraseBook.find`."""
+    return _BOOK.find(words, line)
 
 
 def clause_factor(clause: Clause, guards: Sequence[Found[Guard]], kind: FeatureType) -> float:

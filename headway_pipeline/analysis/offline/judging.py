@@ -4,6 +4,7 @@ Where a clause is not in the language the model was trained on, the rules decide
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 from headway_pipeline.analysis.offline.cues import flags_of
@@ -11,6 +12,7 @@ from headway_pipeline.analysis.offline.guards import clause_factor, is_resolved
 from headway_pipeline.analysis.offline.linear import ROW_TYPES, Likelihoods, LinearModel, load_model
 from headway_pipeline.analysis.offline.rules import CEILING, Findings, Verdict, find, judge_by_rules
 from headway_pipeline.analysis.offline.sentences import Clause
+from headway_pipeline.analysis.offline.sentiment import Tone
 from headway_pipeline.model.features import FeatureType
 
 __all__ = ["By", "judge_all"]
@@ -24,54 +26,70 @@ class By(StrEnum):
     WORDS = "words"
 
 
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """A clause with what its phrases and its words of feeling say."""
+
+    clause: Clause
+    findings: Findings
+    tone: Tone
+
+
 #: From this likelihood on a clause is worth keeping beside a surer one; `gathering.py` decides.
 LIKELY = 0.35
 #: A turn of no more words than this is one thought, however many sentences it is.
 ONE_THOUGHT_WORDS = 30
 
 
-def judge_all(clauses: Sequence[Clause], by: By = By.BOTH) -> list[Verdict | None]:
-    """What each clause of a turn is, or None; a complaint that the next clause calls fixed is none."""
-    heard = [find(clause) for clause in clauses]
+def judge_all(clauses: Sequence[Clause], tones: Sequence[Tone], by: By = By.BOTH) -> list[Verdict | None]:
+    """What each clause of a turn is, or None; a complaint that the next clause calls fixed is none.
+
+    Args:
+        tones: of each clause.
+    """
+    heard = [_Heard(clause, find(clause), tone) for clause, tone in zip(clauses, tones, strict=True)]
     if by is By.RULES:
-        verdicts = [judge_by_rules(clause, findings) for clause, findings in zip(clauses, heard, strict=True)]
+        verdicts = [judge_by_rules(one.clause, one.findings) for one in heard]
     else:
-        verdicts = _judge_turn(clauses, heard, by)
+        verdicts = _judge_turn(heard, by)
     return [
-        None if verdict and verdict.type is not FeatureType.FEATURE_REQUEST and is_resolved(after.guards) else verdict
-        for verdict, after in zip(verdicts, [*heard[1:], Findings((), ())], strict=True)
+        None if verdict and verdict.type is not FeatureType.FEATURE_REQUEST and after else verdict
+        for verdict, after in zip(
+            verdicts, [*(is_resolved(one.findings.guards) for one in heard[1:]), False], strict=True
+        )
     ]
 
 
-def _judge_turn(clauses: Sequence[Clause], heard: Sequence[Findings], by: By) -> list[Verdict | None]:
+def _judge_turn(heard: Sequence[_Heard], by: By) -> list[Verdict | None]:
     model = load_model()
-    thought = _thought(model, clauses, heard)
+    thought = _thought(model, heard)
     verdicts: list[Verdict | None] = []
-    for clause, findings in zip(clauses, heard, strict=True):
-        if model.knows(clause.words):
-            verdicts.append(_judge_by_model(model, clause, findings if by is By.BOTH else Findings((), ()), thought))
+    for one in heard:
+        if model.knows(one.clause.words):
+            verdicts.append(_judge_by_model(model, one, by, thought))
         else:
-            verdicts.append(judge_by_rules(clause, findings) if by is By.BOTH else None)
+            verdicts.append(judge_by_rules(one.clause, one.findings) if by is By.BOTH else None)
     return verdicts
 
 
-def _thought(model: LinearModel, clauses: Sequence[Clause], heard: Sequence[Findings]) -> Likelihoods | None:
+def _thought(model: LinearModel, heard: Sequence[_Heard]) -> Likelihoods | None:
     """What a short turn of several clauses says as a whole."""
-    words = tuple(word for clause in clauses for word in clause.words)
-    if len(clauses) < 2 or len(words) > ONE_THOUGHT_WORDS or not model.knows(words):
+    if len(heard) < 2 or sum(len(one.clause.words) for one in heard) > ONE_THOUGHT_WORDS:
         return None
-    phrases = [phrase for findings in heard for phrase in findings.phrases]
-    guards = [guard for findings in heard for guard in findings.guards]
-    return model.likelihoods(words, flags_of(words, phrases, guards, is_question=clauses[-1].is_question))
+    words = tuple(word for one in heard for word in one.clause.words)
+    phrases = [phrase for one in heard for phrase in one.findings.phrases]
+    guards = [guard for one in heard for guard in one.findings.guards]
+    tone = Tone.of_all(one.tone for one in heard)
+    flags = flags_of(words, phrases, guards, tone, is_question=heard[-1].clause.is_question)
+    return model.likelihoods(words, flags) if model.knows(words) else None
 
 
-def _judge_by_model(
-    model: LinearModel, clause: Clause, findings: Findings, thought: Likelihoods | None
-) -> Verdict | None:
-    flags = flags_of(clause.words, findings.phrases, findings.guards, is_question=clause.is_question)
+def _judge_by_model(model: LinearModel, one: _Heard, by: By, thought: Likelihoods | None) -> Verdict | None:
+    clause, findings = one.clause, one.findings if by is By.BOTH else Findings((), ())
+    flags = flags_of(clause.words, findings.phrases, findings.guards, one.tone, is_question=clause.is_question)
     likely = model.likelihoods(clause.words, flags)
-    if thought is not None:
-        bug, request, pain = ((one + other) / 2 for one, other in zip(likely, thought, strict=True))
+    if thought is not None and by is By.BOTH:
+        bug, request, pain = ((here + whole) / 2 for here, whole in zip(likely, thought, strict=True))
         likely = (bug, request, pain)
     confidence = sum(likely)
     if confidence < LIKELY:

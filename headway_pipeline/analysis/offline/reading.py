@@ -26,8 +26,10 @@ def read(transcript: Transcript, by: By = By.BOTH) -> Reading:
     heard: list[Heard] = []
     tones: list[Tone] = []
     for question, clauses in _turns(transcript):
-        heard += _heard(question, clauses, by, first=len(tones))
-        tones += [tone_of(clause.words) for clause in clauses]
+        felt = [tone_of(clause.words) for clause in clauses]
+        verdicts = judge_all(clauses, felt, by)
+        heard += _heard(question, clauses, verdicts, first=len(tones))
+        tones += felt
     tone = Tone.of_all(tones).per(len(tones))
     return Reading(gather(heard, len(tones)), tone.sentiment, tone.score)
 
@@ -44,9 +46,10 @@ def _turns(transcript: Transcript) -> Iterator[tuple[Clause | None, list[Clause]
             question = None
 
 
-def _heard(question: Clause | None, clauses: Sequence[Clause], by: By, first: int) -> Iterator[Heard]:
+def _heard(
+    question: Clause | None, clauses: Sequence[Clause], verdicts: Sequence[Verdict | None], first: int
+) -> Iterator[Heard]:
     """What a turn holds; `first` is the number of its first clause."""
-    verdicts = judge_all(clauses, by)
     for at, (clause, verdict) in enumerate(zip(clauses, verdicts, strict=True)):
         quote = _long_enough(clauses, at) if verdict else None
         if verdict and quote:

@@ -52,8 +52,9 @@ class Verdict:
 
 def find(clause: Clause) -> Findings:
     """Everything the phrase books hold about a clause."""
-    found = _BOOK.find(clause.words, clause.line)
-    return Findings([(one, one.strength * phrase_factor(clause.words, one)) for one in found], guards_in(clause))
+    words, line = clause.words, clause.line
+    phrases = [(one, one.strength * phrase_factor(words, one)) for one in _BOOK.find(words, line)]
+    return Findings(phrases, guards_in(words, line))
 
 
 def judge_by_rules(clause: Clause, findings: Findings) -> Verdict | None:

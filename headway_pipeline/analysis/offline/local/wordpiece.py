@@ -1,7 +1,8 @@
 """WordPiece, as BERT's uncased models were trained with it, in pure Python.
 
 Text is cleaned, lower-cased, freed of accents and cut at space and punctuation; each word is then taken apart into
-the longest pieces that the vocabulary holds (https://arxiv.org/abs/1609.08144). `vocab.txt` beside this file is the vocabulary of BERT base uncased, which MiniLM shares (Apache-2.0, see NOTICE); a line's number is its piece's id.
+the longest pieces that the vocabulary holds (https://arxiv.org/abs/1609.08144). `vocab.txt` beside this file is the
+vocabulary of BERT base uncased, which MiniLM shares (Apache-2.0, see NOTICE); a line's number is its piece's id.
 """
 
 import unicodedata
