@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "features": ("headway_pipeline.cli.features", "List features filed under themes, with their quotes."),
     "inbox": ("headway_pipeline.cli.inbox", "List what was extracted but fits no theme."),
     "status": ("headway_pipeline.cli.status", "Show the ledger, the connectors' health and the lag."),
+    "eval": ("headway_pipeline.cli.eval", "Measure how right an analyst is, with intervals."),
     "doctor": ("headway_pipeline.cli.doctor", "Check this installation and say what to mend."),
     "sandbox": ("headway_pipeline.cli.sandbox", "Serve a local Gong and Fathom with made-up or given calls."),
     "db": ("headway_pipeline.cli.db", "Bring the database's tables up to date."),

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from headway_pipeline.analysis.offline.cues import flags_of
 from headway_pipeline.analysis.offline.guards import clause_factor, is_resolved
-from headway_pipeline.analysis.offline.linear import ROW_TYPES, Likelihoods, LinearModel, load_model
+from headway_pipeline.analysis.offline.linear import ROW_TYPES, LinearModel, load_model
 from headway_pipeline.analysis.offline.rules import CEILING, Findings, Verdict, find, judge_by_rules
 from headway_pipeline.analysis.offline.sentences import Clause
 from headway_pipeline.analysis.offline.sentiment import Tone
@@ -37,8 +37,8 @@ class _Heard:
 
 #: From this likelihood on a clause is worth keeping beside a surer one; `gathering.py` decides.
 LIKELY = 0.35
-#: A turn of no more words than this is one thought, however many sentences it is.
-ONE_THOUGHT_WORDS = 30
+#: Fewer words than this say nothing unless a phrase is among them ("Keeps crashing.").
+TELLING_WORDS = 4
 
 
 def judge_all(clauses: Sequence[Clause], tones: Sequence[Tone], by: By = By.BOTH) -> list[Verdict | None]:
@@ -62,40 +62,27 @@ def judge_all(clauses: Sequence[Clause], tones: Sequence[Tone], by: By = By.BOTH
 
 def _judge_turn(heard: Sequence[_Heard], by: By) -> list[Verdict | None]:
     model = load_model()
-    thought = _thought(model, heard)
     verdicts: list[Verdict | None] = []
     for one in heard:
         if model.knows(one.clause.words):
-            verdicts.append(_judge_by_model(model, one, by, thought))
+            verdicts.append(_judge_by_model(model, one, by))
         else:
             verdicts.append(judge_by_rules(one.clause, one.findings) if by is By.BOTH else None)
     return verdicts
 
 
-def _thought(model: LinearModel, heard: Sequence[_Heard]) -> Likelihoods | None:
-    """What a short turn of several clauses says as a whole."""
-    if len(heard) < 2 or sum(len(one.clause.words) for one in heard) > ONE_THOUGHT_WORDS:
-        return None
-    words = tuple(word for one in heard for word in one.clause.words)
-    phrases = [phrase for one in heard for phrase in one.findings.phrases]
-    guards = [guard for one in heard for guard in one.findings.guards]
-    tone = Tone.of_all(one.tone for one in heard)
-    flags = flags_of(words, phrases, guards, tone, is_question=heard[-1].clause.is_question)
-    return model.likelihoods(words, flags) if model.knows(words) else None
-
-
-def _judge_by_model(model: LinearModel, one: _Heard, by: By, thought: Likelihoods | None) -> Verdict | None:
+def _judge_by_model(model: LinearModel, one: _Heard, by: By) -> Verdict | None:
     clause, findings = one.clause, one.findings if by is By.BOTH else Findings((), ())
+    if len(clause.words) < TELLING_WORDS and not findings.phrases:
+        return None
     flags = flags_of(clause.words, findings.phrases, findings.guards, one.tone, is_question=clause.is_question)
     likely = model.likelihoods(clause.words, flags)
-    if thought is not None and by is By.BOTH:
-        bug, request, pain = ((here + whole) / 2 for here, whole in zip(likely, thought, strict=True))
-        likely = (bug, request, pain)
     confidence = sum(likely)
-    if confidence < LIKELY:
-        return None
     kind = ROW_TYPES[likely.index(max(likely))]
-    if not clause_factor(clause, findings.guards, kind):
+    factor = clause_factor(clause, findings.guards, kind)
+    # The model has seen the guards, too, but too few of each to know what they mean.
+    confidence *= factor
+    if not factor or confidence < LIKELY:
         return None
     phrases = [phrase for phrase in findings.phrases if phrase[0].label is kind]
     strongest = max(phrases, key=lambda phrase: phrase[1])[0] if phrases else None

@@ -64,7 +64,7 @@ class LinearModel:
         """How likely each of `ROW_TYPES` is; what is missing to 1 is that it is no feedback."""
         nothing = repeat(0)
         total = self.bias + sum(map(self.flags.get, flags, nothing)) + sum(map(self.words.get, set(words), nothing))
-        scores: list[float] = _unpacked(total + sum(map(self.pairs.get, pairs_of(words), nothing)))
+        scores: Sequence[float] = _unpacked(total + sum(map(self.pairs.get, pairs_of(words), nothing)))
         kinds = [row for row in map(self.kinds.get, words) if row is not None]
         if kinds:
             of_kind, share = _unpacked(sum(kinds)), 1 / len(kinds)
@@ -72,15 +72,15 @@ class LinearModel:
         # Shifted by the greatest, so that no score overflows.
         top = max(*scores, 0.0)
         odds = [math.exp((score - top) / SCALE) for score in scores]
-        total = sum(odds) + math.exp(-top / SCALE)
-        return odds[0] / total, odds[1] / total, odds[2] / total
+        everything = sum(odds) + math.exp(-top / SCALE)
+        return odds[0] / everything, odds[1] / everything, odds[2] / everything
 
 
 def _packed(row: Sequence[int]) -> Packed:
     return row[0] + (row[1] << _BITS) + (row[2] << 2 * _BITS)
 
 
-def _unpacked(total: Packed) -> list[float]:
+def _unpacked(total: Packed) -> Sequence[float]:
     """The three sums in a sum of packed rows."""
     bug = (total + _HALF) % _WHOLE - _HALF
     rest = (total - bug) >> _BITS

@@ -50,8 +50,11 @@ def _heard(
     question: Clause | None, clauses: Sequence[Clause], verdicts: Sequence[Verdict | None], first: int
 ) -> Iterator[Heard]:
     """What a turn holds; `first` is the number of its first clause."""
+    quoted = ""
     for at, (clause, verdict) in enumerate(zip(clauses, verdicts, strict=True)):
-        quote = _long_enough(clauses, at) if verdict else None
+        # The clause before may have been too short and taken this one along.
+        quote = _long_enough(clauses, at) if verdict and not quoted.endswith(f" {clause.text}") else None
+        quoted = quote or ""
         if verdict and quote:
             soon = slice(at + 1, at + 1 + _REASON_CLAUSES)
             following = _until_next_finding(clauses[soon], verdicts[soon])

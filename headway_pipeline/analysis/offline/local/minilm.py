@@ -68,6 +68,15 @@ class MiniLM:
             vectors[places] = self._run([coded[at] for at in places])
         return vectors
 
+    def likenesses(self, texts: Sequence[str], others: Sequence[str]) -> Sequence[Sequence[float]]:
+        """For each text its cosine with each of the others, rounded so that it is the same on every processor."""
+        import numpy as np
+
+        if not texts or not others:
+            return [[] for _ in texts]
+        cosines = np.round(self.embed(texts) @ self.embed(others).T, 4)
+        return [[float(cosine) for cosine in row] for row in cosines]
+
     def _run(self, coded: Sequence[Sequence[int]]) -> "NDArray[np.float32]":
         import numpy as np
 
