@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,9 +102,7 @@ def _measure(
         raise InputError("no folder of labelled sets is named", f"name one: --data DIR, or set {EVAL_DATA}")
     data = DataFolder(Path(named))
     done = [
-        evaluate(
-            analyst_named(name), data, only=only, limit=limit, progress=lambda what, name=name: say(f"{name}: {what}")
-        )  # type: ignore[misc]
+        evaluate(analyst_named(name), data, only=only, limit=limit, progress=partial(_say_progress, name))
         for name in names
     ]
     if page is not None:
@@ -113,6 +112,10 @@ def _measure(
         return
     rows = [row for evaluation in done for row in figure_rows(evaluation)]
     show(rows, COLUMNS, output_format, empty=f"{data.folder} holds no set that answers this")
+
+
+def _say_progress(name: str, question: str) -> None:
+    say(f"{name}: {question}")
 
 
 def _write(page: Path, done: "Sequence[Evaluation]", names: Sequence[str]) -> None:

@@ -46,9 +46,11 @@ def figures_picture(evaluations: Sequence[Evaluation]) -> "Picture":
         offset = (series - (len(drawn) - 1) / 2) * 0.24
         places = [names.index(name) + offset for name, *_ in points]
         values = [value for _, value, _, _ in points]
-        spans = [[value - low for _, value, low, _ in points], [high - value for _, value, _, high in points]]
+        # Rounding may put an end on the wrong side of a figure of exactly 1.
+        below = [max(value - low, 0.0) for _, value, low, _ in points]
+        above = [max(high - value, 0.0) for _, value, _, high in points]
         colour = COLOURS[series % len(COLOURS)]
-        axes.errorbar(values, places, xerr=spans, fmt="o", color=colour, capsize=3, label=evaluation.analyst)
+        axes.errorbar(values, places, xerr=[below, above], fmt="o", color=colour, capsize=3, label=evaluation.analyst)
     for place, (data, figure) in enumerate(names):
         axes.vlines(standard_of(data, figure).asked or 0, place - 0.35, place + 0.35, color=INK, linewidth=2)
     _finish(axes, [f"{_short(data)}: {figure}" for data, figure in names])

@@ -145,10 +145,11 @@ def _row(data: str, figure: Figure) -> str:
     standard = standard_of(data, figure.name)
     beside = "; ".join(filter(None, [standard.floor, standard.published]))
     interval = "-" if figure.low is None else f"{shown(figure.low)} to {shown(figure.high)}"
+    asked = "" if standard.asked is None else f"{standard.asked:.2f}"
     return (
         f"<tr><td>{escape(figure.name)}<td class='number {_verdict(figure, standard.asked)}'>{shown(figure.value)}"
         f"<td class=number>{interval}<td class=number>{figure.count}"
-        f"<td class=number>{'' if standard.asked is None else f'{standard.asked:.2f}'}<td class=small>{escape(beside)}</tr>"
+        f"<td class=number>{asked}<td class=small>{escape(beside)}</tr>"
     )
 
 

@@ -11,7 +11,7 @@ import dagster as dg
 
 from headway_pipeline.orchestration.assets import build_assets
 from headway_pipeline.orchestration.checks import build_checks
-from headway_pipeline.orchestration.jobs import build_ingest_job
+from headway_pipeline.orchestration.jobs import build_evaluation_job, build_ingest_job
 from headway_pipeline.orchestration.partitions import build_partitions
 from headway_pipeline.orchestration.resources import build_resources
 from headway_pipeline.orchestration.sensors import build_sensors
@@ -34,7 +34,7 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
     return dg.Definitions(
         assets=assets,
         asset_checks=build_checks(),
-        jobs=[build_ingest_job()],
+        jobs=[build_ingest_job(), build_evaluation_job()],
         sensors=build_sensors(),
         resources={**build_resources(discover()), **(resource_overrides or {})},
         executor=dg.in_process_executor,

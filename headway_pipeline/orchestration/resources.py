@@ -87,13 +87,13 @@ class ScopeResource(dg.ConfigurableResource[Any]):
 
 
 class AnalystResource(dg.ConfigurableResource[Any]):
-    """Who reads the calls: the offline rules, deterministic and free."""
+    """Who reads the calls: the offline analyst, deterministic and free; by meaning, too, with the extra `local`."""
 
     def analyst(self) -> Analyst:
         """The analyst of this run."""
-        from headway_pipeline.analysis.offline import OfflineAnalyst
+        from headway_pipeline.analysis.offline import installed_analyst
 
-        return OfflineAnalyst()
+        return installed_analyst()
 
 
 class ProgressResource(dg.ConfigurableResource[Any]):

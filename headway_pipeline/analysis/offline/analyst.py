@@ -56,7 +56,7 @@ class OfflineAnalyst:
 
     @property
     def name(self) -> str:
-        """ "offline", or which part of it."""
+        """Which analyst it is: "offline", "offline:rules", "offline:local", ..."""
         part = "" if self._by is By.BOTH else f":{self._by.value}"
         return f"offline{part}" if self._embedder is None else f"offline{part}:local"
 

@@ -45,13 +45,14 @@ class _Item:
             self.last = heard
 
 
-def gather(findings: Sequence[Heard], clauses: int) -> tuple[Candidate, ...]:
+def gather(findings: Sequence[Heard], clauses: int, sure: float = SURE) -> tuple[Candidate, ...]:
     """The items of a call of so many clauses, in the order first said.
 
     Args:
         findings: in the order said.
+        sure: how sure a finding of a longer call must be to stand alone.
     """
-    least = REPORTING_THRESHOLD if clauses <= SHORT_CALL_CLAUSES else SURE
+    least = REPORTING_THRESHOLD if clauses <= SHORT_CALL_CLAUSES else sure
     items: list[_Item] = []
     for heard in findings:
         if heard.verdict.confidence >= least:

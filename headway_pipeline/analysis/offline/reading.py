@@ -6,9 +6,9 @@ from itertools import takewhile
 from headway_pipeline.analysis.contract import Reading
 from headway_pipeline.analysis.grounding import MIN_UTTERANCE_WORDS, MIN_WORDS
 from headway_pipeline.analysis.offline.candidates import Heard
-from headway_pipeline.analysis.offline.gathering import gather
+from headway_pipeline.analysis.offline.gathering import SURE, gather
 from headway_pipeline.analysis.offline.judging import By, judge_all
-from headway_pipeline.analysis.offline.rules import Verdict
+from headway_pipeline.analysis.offline.rules import REPORTING_THRESHOLD, Verdict
 from headway_pipeline.analysis.offline.sentences import Clause, clauses_of
 from headway_pipeline.analysis.offline.sentiment import Tone, tone_of
 from headway_pipeline.model.calls import Side, Transcript
@@ -30,8 +30,12 @@ def read(transcript: Transcript, by: By = By.BOTH) -> Reading:
         verdicts = judge_all(clauses, felt, by)
         heard += _heard(question, clauses, verdicts, first=len(tones))
         tones += felt
+    # The rules are sure of less, and of that rightly: their confidence is a scale of its own.
+    sure = REPORTING_THRESHOLD if by is By.RULES else SURE
     tone = Tone.of_all(tones).per(len(tones))
-    return Reading(gather(heard, len(tones)), tone.sentiment, tone.score)
+    return Reading(
+        gather(heard, len(tones), REPORTING_THRESHOLD if by is By.RULES else SURE), tone.sentiment, tone.score
+    )
 
 
 def _turns(transcript: Transcript) -> Iterator[tuple[Clause | None, list[Clause]]]:
