@@ -33,9 +33,7 @@ def read(transcript: Transcript, by: By = By.BOTH) -> Reading:
     # The rules are sure of less, and of that rightly: their confidence is a scale of its own.
     sure = REPORTING_THRESHOLD if by is By.RULES else SURE
     tone = Tone.of_all(tones).per(len(tones))
-    return Reading(
-        gather(heard, len(tones), REPORTING_THRESHOLD if by is By.RULES else SURE), tone.sentiment, tone.score
-    )
+    return Reading(gather(heard, len(tones), sure), tone.sentiment, tone.score)
 
 
 def _turns(transcript: Transcript) -> Iterator[tuple[Clause | None, list[Clause]]]:

@@ -22,8 +22,9 @@ CHAIN = ("raw_calls", "transcripts", "relevance_scores", "extracted_features", "
 
 
 def build_assets(partitions: dg.MultiPartitionsDefinition) -> Sequence[dg.AssetsDefinition]:
-    """The chain, all on the same partitions and with the same backfill policy, so that one run holds it; and apart
-    from it `evaluation`, without partitions.
+    """The chain, all on the same partitions and with the same backfill policy, so that one run holds it.
+
+    Apart from it stands `evaluation`, without partitions.
     """
     return [
         raw_calls_asset(partitions),

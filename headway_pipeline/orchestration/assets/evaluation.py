@@ -40,7 +40,7 @@ def evaluation_asset() -> dg.AssetsDefinition:
     return evaluation
 
 
-def _metadata(done: Evaluation) -> dict[str, dg.MetadataValue]:  # type: ignore[type-arg]
+def _metadata(done: Evaluation) -> dict[str, dg.MetadataValue]:
     rows = list(figure_rows(done))
     asked = [row for row in rows if row["asked"] is not None and row["value"] is not None]
     picture = f"![Figures beside what is asked]({png(figures_picture([done]))})"
