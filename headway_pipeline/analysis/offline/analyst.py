@@ -21,7 +21,7 @@ RULES_VERSION = "2"
 #: The fit at which an item belongs to a theme as likely as not, and how fast that grows.
 _EVEN_FIT, _STEEPNESS = 0.55, 8.0
 #: The same for the likeness in meaning (a cosine), where sentences are embedded.
-_EVEN_LIKENESS, _LIKENESS_STEEPNESS = 0.32, 12.0
+_EVEN_LIKENESS, _LIKENESS_STEEPNESS = 0.38, 12.0
 #: How much of the evidence for a theme is its words, where both were asked.
 _SHARE_OF_WORDS = 0.5
 
