@@ -1,4 +1,4 @@
-"""Jobs: the one that carries a call from its listing to its theme, one that lands batches of answers, one that measures.
+"""Jobs: one carries a call from its listing to its theme, one lands batches of answers, one measures the analyst.
 
 Concept: https://docs.dagster.io/guides/build/jobs
 """
