@@ -240,7 +240,7 @@ def connector_credentials(
     if missing:
         raise BadCredentialsError(
             f"{connector.connector_type}: {' and '.join(missing)} not set in the environment of this process",
-            "set it where Dagster and the command line run, or add the connector with its own credentials",
+            "set it where Dagster and the command line run, or give it its own with `headway connector edit`",
             at=Failing(connector.connector_type),
         )
     given = {field.name: environment[field.environment] for field in source_type.credential_fields}
