@@ -179,7 +179,8 @@ def _told(quota: Quota, buckets: Sequence[Bucket], answer: Answer, at: float) ->
 
 
 def _key(bucket: Bucket) -> str:
-    return f"{bucket.cost or 'any'} in {bucket.per_s:g} s"
+    # As many digits as tell any two spans apart.
+    return f"{bucket.cost or 'any'} in {bucket.per_s:.17g} s"
 
 
 def _window(quota: Quota, bucket: Bucket, at: float) -> Window:

@@ -107,6 +107,14 @@ def test_no_span_of_a_bucket_ever_sees_more_than_it_holds(
             assert sum(1 for at in admitted if first <= at < first + span) <= bucket.requests
 
 
+def test_of_two_buckets_for_one_span_the_smaller_one_holds() -> None:
+    """They share what was taken; the larger one used to hide the smaller."""
+    clock, book = Clock(), MemoryBook()
+    for _ in range(2):
+        limiter(clock, book, requests_per_second=1000, buckets=(Bucket(1, 9.0), Bucket(2, 9.0))).admit(NORMAL)
+    assert sum(clock.slept) >= 9
+
+
 def test_a_clock_that_is_set_back_costs_one_span_of_a_bucket_at_most() -> None:
     clock, book = Clock(), MemoryBook()
     for _ in range(2):
