@@ -22,6 +22,7 @@ from headway_pipeline.store.tables import (
     extracted_features,
     features,
     messages,
+    missing_calls,
     model_answers,
     relevance_scores,
     sightings,
@@ -106,7 +107,8 @@ class Ledger:
         )
 
     def erase(self, connection: Connection, lease: Lease, message_id: uuid.UUID) -> None:
-        """Make one message a tombstone that no listing brings back."""
+        """Make one message a tombstone that no listing brings back, and that nobody looks for any more."""
+        connection.execute(missing_calls.delete().where(missing_calls.c.message_id == message_id))
         self.move(connection, lease, message_id, MessageState.DELETED, ERASED_REASON, erased_at=self.now())
 
 

@@ -579,11 +579,16 @@ def test_the_base_url_is_what_stands_before_meetings() -> None:
         assert clean_base_url(FathomSource, written) == FathomSource.default_base_url
 
 
+#: Refusals have no set form.
+PAGE_404 = Reply(404, b"<html>Not Found</html>", {"Content-Type": "text/html"})
+
+
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [
         (json_reply(200, {"transcript": []}), Presence.PRESENT),
         (json_reply(404, {"error": "Recording not found"}), Presence.GONE),
+        (PAGE_404, Presence.GONE),
         (json_reply(403, {"error": "Forbidden"}), Presence.GONE),
         (json_reply(422, {"error": "what"}), Presence.UNKNOWN),
     ],
