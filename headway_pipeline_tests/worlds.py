@@ -18,6 +18,16 @@ from headway_pipeline.store.configured import open_configured_store
 
 #: No call is placed on the present day, so that no test depends on the hour it runs at.
 TODAY = datetime.now(tz=UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+#: What a developer's environment may hold, and no test must meet.
+UNSET = (
+    "DATABASE_URL",
+    "HEADWAY_SECRET_KEY",
+    "DAGSTER_HOME",
+    "HEADWAY_START_DATE",
+    "HEADWAY_MODEL",
+    "ANTHROPIC_API_KEY",
+    "OPENAI_API_KEY",
+)
 ASK = "it would be great if we could schedule the export for every Monday morning"
 CHAT = "The weather has been lovely here and the new office has a garden with three old apple trees."
 
@@ -74,7 +84,7 @@ def installed(
     home: Path, environment: pytest.MonkeyPatch, *calls: SandboxCall, themes: tuple[str, ...] = ("Exports",)
 ) -> Iterator[Installation]:
     """A fresh HEADWAY_HOME with the workspace `acme` connected to a sandbox that serves `calls`."""
-    for name in ("DATABASE_URL", "HEADWAY_SECRET_KEY", "DAGSTER_HOME", "HEADWAY_START_DATE"):
+    for name in UNSET:
         environment.delenv(name, raising=False)
     environment.setenv("HEADWAY_HOME", str(home))
     settings = current_settings()

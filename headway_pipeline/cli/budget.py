@@ -30,8 +30,11 @@ def price_words(cost_usd: float | None) -> str:
     return f"{cost_usd:.2f} USD" if cost_usd >= 1 or cost_usd == 0 else f"{cost_usd:.4f} USD"
 
 
-def reading_run(store: Store, settings: Settings) -> "Run":
+def reading_run(store: Store, settings: Settings, *, model: str | None = None) -> "Run":
     """A run that asks nothing: for what reading would cost, and who would read.
+
+    Args:
+        model: who reads, in place of what the environment says.
 
     Raises:
         ConfigurationError: the environment names a model there is not.
@@ -41,7 +44,8 @@ def reading_run(store: Store, settings: Settings) -> "Run":
     from headway_pipeline.ingestion.run import Effects, Run
 
     effects = Effects()
-    models = language_models(store, "estimate", settings.environment, settings, effects=effects)
+    environment = dict(settings.environment) | ({} if model is None else {"HEADWAY_MODEL": model})
+    models = language_models(store, "estimate", environment, settings, effects=effects)
     return Run(
         id="estimate",
         store=store,

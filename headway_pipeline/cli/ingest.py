@@ -134,6 +134,7 @@ def ingest_workspace(
     budget_usd: float | None = None,
     assets: tuple[str, ...] = (),
     is_batch: bool = False,
+    model: str | None = None,
     verbose: bool = False,
 ) -> "IngestReport":
     """Run the job, or only some of its assets, and gather what it did."""
@@ -151,6 +152,7 @@ def ingest_workspace(
         budget_usd=budget_usd,
         assets=assets,
         is_batch=is_batch,
+        model=model,
     )
     started = time.monotonic()
     with _progress_bars() as progress:
@@ -158,9 +160,10 @@ def ingest_workspace(
     if outcome.is_interrupted:
         raise click.Abort
     with opened() as store:
-        reader = reader_name(reading_run(store, settings), workspace)
+        reader = reader_name(reading_run(store, settings, model=model), workspace)
+        is_chosen = bool(model or settings.environment.get("HEADWAY_MODEL"))
         seconds = time.monotonic() - started
-        return build_report(store, workspace, request, outcome, seconds=seconds, reader=reader)
+        return build_report(store, workspace, request, outcome, seconds=seconds, reader=reader, is_chosen=is_chosen)
 
 
 @contextmanager

@@ -87,8 +87,14 @@ def build_report(
     *,
     seconds: float,
     reader: str,
+    is_chosen: bool = True,
 ) -> IngestReport:
-    """Gather the run's outcome and the ledger's state over the request's days; `reader` read the calls."""
+    """Gather the run's outcome and the ledger's state over the request's days.
+
+    Args:
+        reader: who read the calls.
+        is_chosen: somebody chose who does; else it is said how to.
+    """
     days = days_between(request.since, request.until)
     features = store.filings.counts(workspace.id, days).values()
     answer = {
@@ -113,7 +119,7 @@ def build_report(
     warnings = [f"warning: {words}" for words in (*advice, *outcome.warnings.values())]
     notes = (*warnings, *(sorted(waiting) if outcome.has_succeeded else ()))
     failures = outcome.failures + tuple(f"check {name}: {words}" for name, words in outcome.failed_checks.items())
-    if reader == OFFLINE:
+    if reader == OFFLINE and not is_chosen:
         notes += (OFFLINE_WORDS,)
     codes = {waiting.reason.code for waiting in standing}
     return IngestReport(answer, failures, notes, _exit_code(answer, outcome, codes))

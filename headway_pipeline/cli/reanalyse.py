@@ -1,11 +1,11 @@
 """`headway reanalyse`: read calls again with the model and the instructions of now; says its price first."""
 
-import time
 from datetime import UTC, date, datetime
+from uuid import uuid4
 
 import click
 
-from headway_pipeline.cli.budget import budget_option, estimate_words, reader_name, reading_run, shown_estimate
+from headway_pipeline.cli.budget import budget_option, estimate_words, reader_name, reading_run
 from headway_pipeline.cli.context import (
     made_format_option,
     opened,
@@ -17,6 +17,8 @@ from headway_pipeline.cli.context import (
 from headway_pipeline.cli.output import say, show_made
 from headway_pipeline.model.errors import InputError
 from headway_pipeline.model.windows import days_between
+from headway_pipeline.model.workspaces import Workspace
+from headway_pipeline.store import Store
 
 __all__ = ["command"]
 
@@ -46,31 +48,38 @@ def command(
     ids, and what was decided about them. What was found before stands until a call is read.
     """
     first, last = _days(read_day(since, "--since"), read_day(until, "--until"))
-    settings = ready_settings()
+    # No run reads earlier days; found out after the price was agreed to, that would be an error too late.
+    first = max(first, ready_settings().start_date)
     with opened() as store:
-        from headway_pipeline.ingestion.estimates import estimate_rereading
-        from headway_pipeline.ingestion.rereading import calls_to_reread, reopen_calls
-
         workspace = store.workspaces.find(workspace_ref)
-        run = reading_run(store, settings)
-        calls = calls_to_reread(run, workspace, days_between(first, last))
-        estimate, reader = estimate_rereading(run, workspace, calls), reader_name(run, workspace)
-        words = estimate_words(estimate, reader)
-        if not calls:
-            made = {"workspace": workspace.slug, "estimate": shown_estimate(estimate, reader), "reopened": 0}
-            show_made(made, output_format, f"every call of these days was read by {reader} as it reads now")
-            return 0
-        say(words)
-        if not yes:
-            click.confirm("Read them again?", abort=True, err=True)
-        with store.leases.hold(workspace.id, f"reanalyse {time.time_ns()}", patience_s=LEASE_PATIENCE_S) as lease:
-            reopen_calls(run, lease, calls)
+        nothing = _reopen(store, workspace, days_between(first, last), is_agreed=yes)
+    if nothing is not None:
+        show_made({"workspace": workspace.slug, "reopened": 0}, output_format, nothing)
+        return 0
     from headway_pipeline.cli.ingest import ingest_workspace
     from headway_pipeline.orchestration.jobs import READING
 
     report = ingest_workspace(workspace, first, last, budget_usd=budget_usd, assets=READING, verbose=verbose)
     report.show(output_format)
     return report.exit_code
+
+
+def _reopen(store: Store, workspace: Workspace, days: list[date], *, is_agreed: bool) -> str | None:
+    """Make the calls due again that others read, once the price is agreed to; says so where there are none."""
+    from headway_pipeline.ingestion.estimates import estimate_rereading
+    from headway_pipeline.ingestion.rereading import calls_to_reread, reopen_calls
+
+    run = reading_run(store, ready_settings())
+    calls = calls_to_reread(run, workspace, days)
+    reader = reader_name(run, workspace)
+    if not calls:
+        return f"every call of these days was read by {reader} as it reads now"
+    say(estimate_words(estimate_rereading(run, workspace, calls), reader))
+    if not is_agreed:
+        click.confirm("Read them again?", abort=True, err=True)
+    with store.leases.hold(workspace.id, f"reanalyse {uuid4()}", patience_s=LEASE_PATIENCE_S) as lease:
+        reopen_calls(run, lease, calls)
+    return None
 
 
 def _days(since: date | None, until: date | None) -> tuple[date, date]:

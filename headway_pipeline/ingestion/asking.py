@@ -218,7 +218,8 @@ class Desk:
             answers.release(*key, self._owner, type(error).__name__)
             raise
         cost = self._price(request, response.usage)
-        self._spending.settle(question.price_usd, cost)
+        # An answer without a count of tokens is taken to have cost what it may.
+        self._spending.settle(question.price_usd, question.price_usd if cost is None else cost)
         answers.record(question, NewAnswer(stored_of(response), cost))
         used = response.usage
         return Answer(response, Usage(1, 0, used.input_tokens or 0, used.output_tokens or 0, cost))

@@ -99,6 +99,8 @@ def estimate_rereading(run: Run, workspace: Workspace, calls: Sequence[ReadCall]
 
 
 def _stages_again(call: ReadCall) -> tuple[Stage, ...]:
+    if call.is_read:
+        return (Stage.MATCHING,)
     return (Stage.EXTRACTION, Stage.MATCHING) if call.state is MessageState.ANALYSED else tuple(Stage)
 
 

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
+from headway_pipeline.analysis.contract import Analyst
 from headway_pipeline.analysis.matching import Matching, match
 from headway_pipeline.ingestion.reading import read_calls
 from headway_pipeline.ingestion.run import Part, Run, StageReport
 from headway_pipeline.llm.contract import Stage
-from headway_pipeline.model.features import Theme, themes_hash
+from headway_pipeline.model.features import Theme, read_by, themes_hash
 from headway_pipeline.store import DueMatching, Lease
 
 __all__ = ["file_features"]
@@ -36,13 +37,15 @@ class _Filing:
     report: StageReport
     themes: tuple[Theme, ...]
 
-    def read(self, call: DueMatching) -> Matching:
+    def read(self, call: DueMatching) -> tuple[Analyst, Matching]:
         analyst = self.run.analyst_of(Stage.MATCHING, self.part.workspace, call.id)
-        return match(analyst, [item.feature for item in call.items], self.themes)
+        return analyst, match(analyst, [item.feature for item in call.items], self.themes)
 
-    def keep(self, call: DueMatching, matched: Matching) -> None:
+    def keep(self, call: DueMatching, found: tuple[Analyst, Matching]) -> None:
+        analyst, matched = found
         day = call.occurred_at.date()
         self.report.charge(day, matched.usage)
         filings = {item.id: filing for item, filing in zip(call.items, matched.filings, strict=True)}
-        self.run.store.filings.record(self.lease, call.id, themes_hash(self.themes), filings)
+        filed_by = read_by(analyst.name, analyst.version)
+        self.run.store.filings.record(self.lease, call.id, themes_hash(self.themes), filings, filed_by=filed_by)
         self.report.count(day, call.source, "refiled")

@@ -5,9 +5,9 @@ from datetime import date
 
 from headway_pipeline.ingestion.run import Run
 from headway_pipeline.llm.contract import Stage
+from headway_pipeline.model.features import read_by
 from headway_pipeline.model.workspaces import Workspace
 from headway_pipeline.store import Lease
-from headway_pipeline.store.extractions import read_by
 from headway_pipeline.store.rereading import ReadCall
 
 __all__ = ["calls_to_reread", "reopen_calls"]
@@ -19,7 +19,8 @@ def calls_to_reread(run: Run, workspace: Workspace, days: Sequence[date]) -> lis
         workspace.id,
         days,
         judged_by=run.read_by(Stage.RELEVANCE, workspace),
-        read_by=read_by(*run.read_by(Stage.EXTRACTION, workspace)),
+        analysed_by=read_by(*run.read_by(Stage.EXTRACTION, workspace)),
+        filed_by=read_by(*run.read_by(Stage.MATCHING, workspace)),
     )
 
 

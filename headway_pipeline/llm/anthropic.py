@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -86,7 +86,8 @@ class AnthropicProvider(BatchProvider):
 
     def close(self) -> None:
         """As the contract says."""
-        self._client.close()
+        if "_client" in vars(self):
+            self._client.close()
 
     def complete(self, request: LLMRequest) -> LLMResponse:
         """As the contract says; one POST /v1/messages."""
@@ -137,7 +138,7 @@ class AnthropicProvider(BatchProvider):
         while True:
             listed = self._wire.ask(lambda: self._client.messages.batches.with_raw_response.list(**page)).body
             batches = objects(listed.get("data"))
-            recent = [batch for batch in batches if datetime.fromisoformat(str(batch.get("created_at"))) >= earliest]
+            recent = [batch for batch in batches if _made_at(batch) >= earliest]
             found += [self._status(batch) for batch in recent if _total(batch) == submission.request_count]
             if len(recent) < len(batches) or not listed.get("has_more") or not batches:
                 return found
@@ -244,6 +245,14 @@ def _usage(usage: Mapping[str, Any]) -> LLMUsage:
         cached_input_tokens=read,
         cache_write_tokens=written,
     )
+
+
+def _made_at(batch: Mapping[str, Any]) -> datetime:
+    """When the batch was made; one that does not say may be new."""
+    try:
+        return datetime.fromisoformat(str(batch.get("created_at")))
+    except ValueError:
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def _total(batch: Mapping[str, Any]) -> int:

@@ -96,7 +96,8 @@ class OpenAIProvider(BatchProvider):
 
     def close(self) -> None:
         """As the contract says."""
-        self._client.close()
+        if "_client" in vars(self):
+            self._client.close()
 
     def complete(self, request: LLMRequest) -> LLMResponse:
         """As the contract says; one POST /v1/responses."""

@@ -107,7 +107,8 @@ class OpenAICompatibleProvider(Provider):
 
     def close(self) -> None:
         """As the contract says."""
-        self._client.close()
+        if "_client" in vars(self):
+            self._client.close()
 
     def complete(self, request: LLMRequest) -> LLMResponse:
         """As the contract says; one POST /chat/completions, the first time up to a handful."""

@@ -22,7 +22,8 @@ def price_usd(
     Args:
         at: when it was or will be asked; prices change over time.
     """
-    if provider.price_list is None or usage.input_tokens is None or usage.output_tokens is None:
+    # There is no prompt of 0 tokens: servers that do not count say so.
+    if provider.price_list is None or not usage.input_tokens or usage.output_tokens is None:
         return None
     # Imported where used: a quarter of a CPU second that commands without a price need not pay.
     from genai_prices import Usage, calc_price

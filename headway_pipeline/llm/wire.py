@@ -54,8 +54,8 @@ SIZE_WORDS = (
     "exceeds the available context",
     "context window",
 )
-#: The same for a model's name.
-MODEL_WORDS = ("model_not_found", "deploymentnotfound", "model not found", "not_found_error", "does not exist")
+#: A 404 that speaks of one of these is about the model's name; Azure calls it a deployment.
+MODEL_WORDS = ("model", "deployment")
 
 
 class RawReply(Protocol):

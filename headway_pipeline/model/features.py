@@ -16,6 +16,7 @@ __all__ = [
     "Theme",
     "ThemeScore",
     "Urgency",
+    "read_by",
     "themes_hash",
 ]
 
@@ -97,6 +98,11 @@ class Theme:
 def themes_hash(themes: tuple[Theme, ...]) -> str:
     """Identity of a workspace's set of themes, whatever their order."""
     return content_hash(sorted([str(theme.id), theme.name, theme.description] for theme in themes))
+
+
+def read_by(analyst: str, analyst_version: str) -> str:
+    """How a call names who read it and who filed its items."""
+    return f"{analyst} {analyst_version}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ class IngestRequest:
         budget_usd: the most that language models may cost, or None.
         assets: only these of the chain; all where none is named.
         is_batch: hand questions to language models in as batches.
+        model: who reads, in place of what the environment says.
     """
 
     slug: str
@@ -62,6 +63,7 @@ class IngestRequest:
     budget_usd: float | None = None
     assets: tuple[str, ...] = ()
     is_batch: bool = False
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,7 @@ def _run_config(request: IngestRequest) -> dict[str, Any]:
     return {
         "resources": {
             "scope": {"config": given},
+            "analyst": {"config": {} if request.model is None else {"model": request.model}},
             # A person waits for the answer: say soon that another run is at work.
             "ledger": {"config": {"lease_patience_s": 5.0}},
         },

@@ -265,15 +265,16 @@ class Answers:
             connection.execute(statement.values(attempts=sa.case((table.attempts > 0, 1), else_=0)))
 
     def spent_usd(self, workspace_id: uuid.UUID, since: datetime) -> float:
-        """What the workspace's answers cost since then, with what is being asked for; unknown prices not counted."""
+        """What counts against the workspace's budget since then, with what is being asked for."""
         with self._database.reading() as connection:
             return spent_since(connection, workspace_id, since, self._now())
 
 
 def spent_since(connection: Connection, workspace_id: uuid.UUID, since: datetime, now: datetime) -> float:
-    """What answers cost since then and what those being asked for may cost; unknown prices not counted."""
+    """What answers cost since then, or may have cost, and what those being asked for may cost."""
     table = model_answers.c
-    paid = sa.select(sa.func.coalesce(sa.func.sum(table.cost_usd), 0.0)).where(
+    cost = sa.func.coalesce(table.cost_usd, table.reserved_usd, 0.0)
+    paid = sa.select(sa.func.coalesce(sa.func.sum(cost), 0.0)).where(
         table.workspace_id == workspace_id, table.answered_at >= since
     )
     asked = sa.select(sa.func.coalesce(sa.func.sum(table.reserved_usd), 0.0)).where(
@@ -297,7 +298,8 @@ def values_of(new: NewAnswer, now: datetime) -> dict[str, Any]:
     return {
         "state": "answered",
         "claimed_until": None,
-        "reserved_usd": None,
+        # Where nobody knows what it cost, what it may have cost goes on counting against a budget.
+        **({} if new.cost_usd is None else {"reserved_usd": None}),
         "raw_text": answer.text,
         "stop_reason": answer.stop_reason,
         "answered_model": answer.answered_model,

@@ -252,10 +252,11 @@ class Batches:
         )
         values = _freed(words)
         if is_final:
-            # Nothing was paid for it.
+            # Nothing was paid for it; a price that was not known before stays so.
+            is_first = model_answers.c.attempts == 0
             values |= {
                 "attempts": model_answers.c.attempts + 1,
-                "cost_usd": sa.func.coalesce(model_answers.c.cost_usd, 0.0),
+                "cost_usd": sa.case((is_first, sa.literal(0.0, sa.Float)), else_=model_answers.c.cost_usd),
             }
         with self._database.writing() as connection:
             connection.execute(statement.values(**values))

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from headway_pipeline.model.features import ExtractedFeature, Sentiment
+from headway_pipeline.model.features import ExtractedFeature, Sentiment, read_by
 from headway_pipeline.model.identity import derived_id
 from headway_pipeline.model.ledger import MessageState
 from headway_pipeline.store.item_identity import identified, known_items
@@ -25,7 +25,7 @@ from headway_pipeline.store.tables import (
     transcripts,
 )
 
-__all__ = ["Extractions", "read_by"]
+__all__ = ["Extractions"]
 
 
 class Extractions:
@@ -77,11 +77,6 @@ class Extractions:
                 sentiment=sentiment.value,
                 sentiment_score=sentiment_score,
             )
-
-
-def read_by(analyst: str, analyst_version: str) -> str:
-    """How `messages.analysed_by` names who read a call."""
-    return f"{analyst} {analyst_version}"
 
 
 def item_id(message_id: uuid.UUID, item: ExtractedFeature) -> uuid.UUID:

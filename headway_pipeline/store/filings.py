@@ -99,9 +99,19 @@ class Filings:
             return _items(connection, message_id)
 
     def record(
-        self, lease: Lease, message_id: uuid.UUID, themes_hash: str, filings: Mapping[uuid.UUID, Filing]
+        self,
+        lease: Lease,
+        message_id: uuid.UUID,
+        themes_hash: str,
+        filings: Mapping[uuid.UUID, Filing],
+        *,
+        filed_by: str | None = None,
     ) -> None:
-        """File a call's items: under a theme, or out of `features` into the inbox. Unchanged rows stay untouched."""
+        """File a call's items: under a theme, or out of `features` into the inbox. Unchanged rows stay untouched.
+
+        Args:
+            filed_by: analyst and version, as `model.features.read_by` names them.
+        """
         with self._ledger.writing(lease) as connection:
             standing = {
                 row["extracted_feature_id"]: row
@@ -111,7 +121,14 @@ class Filings:
             }
             for item_id, filing in filings.items():
                 self._file(connection, lease, message_id, item_id, filing, standing.get(item_id))
-            self._ledger.move(connection, lease, message_id, MessageState.ANALYSED, filed_themes_hash=themes_hash)
+            self._ledger.move(
+                connection,
+                lease,
+                message_id,
+                MessageState.ANALYSED,
+                filed_themes_hash=themes_hash,
+                filed_by=filed_by,
+            )
 
     def _file(
         self,

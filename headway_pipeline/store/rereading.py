@@ -13,7 +13,7 @@ from headway_pipeline.store.answers import Answers
 from headway_pipeline.store.leases import Lease
 from headway_pipeline.store.messages import Ledger
 from headway_pipeline.store.statements import on_days
-from headway_pipeline.store.tables import messages, relevance_scores, transcripts
+from headway_pipeline.store.tables import extracted_features, messages, relevance_scores, transcripts
 
 __all__ = ["ReadCall", "Rereading"]
 
@@ -27,12 +27,14 @@ class ReadCall:
 
     Attributes:
         state: analysed, not_relevant or quarantined.
+        is_read: it was read as it would be now; only its items were filed by somebody else.
     """
 
     id: uuid.UUID
     occurred_at: datetime
     state: MessageState
     speech_chars: int
+    is_read: bool = False
 
 
 class Rereading:
@@ -43,33 +45,29 @@ class Rereading:
         self._answers = answers
 
     def due(
-        self, workspace_id: uuid.UUID, days: Sequence[date], *, judged_by: tuple[str, str], read_by: str
+        self,
+        workspace_id: uuid.UUID,
+        days: Sequence[date],
+        *,
+        judged_by: tuple[str, str],
+        analysed_by: str,
+        filed_by: str,
     ) -> list[ReadCall]:
-        """Calls of these days that others judged or read, and those that could not be read; newest first.
+        """Calls of these days that others judged, read or filed, and those that could not be read; newest first.
 
         Args:
             judged_by: analyst and version that would judge relevance now.
-            read_by: who would read the calls now, as `extractions.read_by` names them.
+            analysed_by: who would read the calls now, as `model.features.read_by` names them.
+            filed_by: the same of who would file their items.
         """
-        scores, table = relevance_scores.c, messages.c
-        otherwise_read = sa.and_(
-            table.state == MessageState.ANALYSED.value, table.analysed_by.is_distinct_from(read_by)
-        )
-        otherwise_judged = sa.and_(
-            table.state == MessageState.NOT_RELEVANT.value,
-            sa.or_(scores.analyst != judged_by[0], scores.analyst_version != judged_by[1]),
-        )
-        failed = sa.and_(
-            table.state == MessageState.QUARANTINED.value,
-            sa.or_(*(table.reason.like(f"{code.value}:%") for code in FAILED_READING)),
-        )
+        wanted = sa.or_(_otherwise_read(analysed_by, filed_by), _otherwise_judged(*judged_by), _could_not_be_read())
+        is_read = messages.c.analysed_by.is_not_distinct_from(analysed_by)
+        table = messages.c
         query = (
-            sa.select(table.id, table.occurred_at, table.state, transcripts.c.speech_chars)
+            sa.select(table.id, table.occurred_at, table.state, transcripts.c.speech_chars, is_read.label("is_read"))
             .join(transcripts, transcripts.c.message_id == table.id)
-            .outerjoin(relevance_scores, scores.message_id == table.id)
-            .where(
-                table.workspace_id == workspace_id, on_days(days), sa.or_(otherwise_read, otherwise_judged, failed)
-            )
+            .outerjoin(relevance_scores, relevance_scores.c.message_id == table.id)
+            .where(table.workspace_id == workspace_id, on_days(days), wanted)
             .order_by(table.occurred_at.desc(), table.id)
         )
         with self._ledger.database.reading() as connection:
@@ -81,6 +79,9 @@ class Rereading:
         for call in calls:
             with self._ledger.writing(lease) as connection:
                 match call.state:
+                    case MessageState.ANALYSED if call.is_read:
+                        # As if it had been filed under other themes.
+                        self._ledger.update(connection, lease, call.id, filed_themes_hash=None)
                     case MessageState.ANALYSED:
                         self._ledger.move(
                             connection, lease, call.id, MessageState.TRANSCRIBED, analysed_text_hash=None
@@ -99,5 +100,36 @@ class Rereading:
                         self._ledger.update(connection, lease, call.id, next_attempt_at=None)
 
 
+def _otherwise_read(analysed_by: str, filed_by: str) -> sa.ColumnElement[bool]:
+    """Analysed by others, or its items were filed by others."""
+    table = messages.c
+    has_items = sa.exists().where(extracted_features.c.message_id == table.id)
+    return sa.and_(
+        table.state == MessageState.ANALYSED.value,
+        sa.or_(
+            table.analysed_by.is_distinct_from(analysed_by),
+            sa.and_(table.filed_by.is_distinct_from(filed_by), has_items),
+        ),
+    )
+
+
+def _otherwise_judged(analyst: str, version: str) -> sa.ColumnElement[bool]:
+    """Found to be off every theme by others."""
+    scores = relevance_scores.c
+    return sa.and_(
+        messages.c.state == MessageState.NOT_RELEVANT.value,
+        sa.or_(scores.analyst != analyst, scores.analyst_version != version),
+    )
+
+
+def _could_not_be_read() -> sa.ColumnElement[bool]:
+    return sa.and_(
+        messages.c.state == MessageState.QUARANTINED.value,
+        sa.or_(*(messages.c.reason.like(f"{code.value}:%") for code in FAILED_READING)),
+    )
+
+
 def _read_call(row: Mapping[Any, Any]) -> ReadCall:
-    return ReadCall(row["id"], row["occurred_at"], MessageState(row["state"]), row["speech_chars"])
+    state = MessageState(row["state"])
+    is_read = state is MessageState.ANALYSED and bool(row["is_read"])
+    return ReadCall(row["id"], row["occurred_at"], state, row["speech_chars"], is_read)

@@ -47,6 +47,15 @@ class Stack:
         answer = requests.post(f"{self.url}/graphql", json={"query": query}, timeout=60)
         return answer.json()["data"]
 
+    def stop_schedules(self) -> None:
+        """Let no run begin by the clock: these tests take minutes, and count runs."""
+        state = 'schedulesOrError(repositorySelector: {repositoryName: "__repository__", repositoryLocationName: '
+        query = f'{{{state} "headway_pipeline"}}) {{... on Schedules {{results {{scheduleState {{id}}}}}}}}}}'
+        for schedule in self.ask(query)["schedulesOrError"]["results"]:
+            stopping = f'stopRunningSchedule(id: "{schedule["scheduleState"]["id"]}")'
+            answer = self.ask(f"mutation {{{stopping} {{... on ScheduleStateResult {{scheduleState {{status}}}}}}}}")
+            assert answer["stopRunningSchedule"]["scheduleState"]["status"] == "STOPPED"
+
     def reconnect(self, secret_key: str) -> None:
         """Give the first workspace's Gong connector these credentials."""
         self.installation.reconnect(secret_key)
@@ -92,7 +101,9 @@ def stack(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
             process = _start(home, port)
             try:
                 _wait_until_up(port, process)
-                yield Stack(f"http://127.0.0.1:{port}", installation, second)
+                stack = Stack(f"http://127.0.0.1:{port}", installation, second)
+                stack.stop_schedules()
+                yield stack
             finally:
                 os.killpg(process.pid, signal.SIGTERM)
                 process.wait(timeout=60)

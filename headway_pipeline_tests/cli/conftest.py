@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from headway_pipeline.cli.main import run
-from headway_pipeline_tests.worlds import Installation, installed, sandbox_call
+from headway_pipeline_tests.worlds import UNSET, Installation, installed, sandbox_call
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def headway(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
 @pytest.fixture
 def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A HEADWAY_HOME that is not there yet, and no other setting."""
-    for name in ("DATABASE_URL", "HEADWAY_SECRET_KEY", "DAGSTER_HOME", "HEADWAY_START_DATE"):
+    for name in UNSET:
         monkeypatch.delenv(name, raising=False)
     home = tmp_path / "home"
     monkeypatch.setenv("HEADWAY_HOME", str(home))

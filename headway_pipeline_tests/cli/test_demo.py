@@ -4,6 +4,8 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
+
 from headway_pipeline.sandbox.expansion import demo_companies
 from headway_pipeline.settings import current_settings
 from headway_pipeline.store.configured import open_configured_store
@@ -12,10 +14,13 @@ from headway_pipeline_tests.worlds import TODAY
 
 
 def test_the_demo_shows_two_workspaces_its_suggestions_work_and_a_second_one_changes_nothing(
-    headway: Headway, empty_home: Path
+    headway: Headway, empty_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A key at hand is not spent on made-up calls.
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-not-spent")
     said = headway("demo")
     assert said.code == 0, said.err
+    assert said.out.count("read by the offline rules") == 2
     companies = demo_companies(TODAY)
     store = open_configured_store(current_settings())
     for company in companies:

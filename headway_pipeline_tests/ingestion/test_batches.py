@@ -23,6 +23,7 @@ from headway_pipeline.llm.contract import BatchFailure, LLMRequest, Stage
 from headway_pipeline.llm.discovery import ModelChoice
 from headway_pipeline.model.errors import AskedModel, ModelCredentialsError
 from headway_pipeline.store import Store, open_store
+from headway_pipeline.store.answers import Claimed, Question
 from headway_pipeline.store.sealing import CredentialSealer
 from headway_pipeline_tests.conftest import TEST_KEY
 from headway_pipeline_tests.ingestion.batch_fakes import (
@@ -253,6 +254,20 @@ def test_somebody_elses_batches_of_the_same_size_are_not_taken_for_it(made: Work
     assert [advanced.words for advanced in made.advance()] == ["the provider never got it"]
 
 
+def test_a_batch_that_is_just_being_handed_in_is_left_alone(made: Works) -> None:
+    seen: list[str] = []
+
+    def look(step: str) -> None:
+        if step == "submit":
+            seen.extend(advanced.state for advanced in made.advance())
+
+    made.office.dies = look
+    made.read()
+    assert seen == ["waiting"]
+    assert not made.office.batches["ext-1"].is_cancelled
+    assert [batch.external_id for batch in made.bench.store.batches.open()] == ["ext-1"]
+
+
 def test_a_handing_in_that_took_too_long_is_called_back(made: Works) -> None:
     def slow(step: str) -> None:
         if step == "submitted at the provider":
@@ -292,6 +307,19 @@ def test_a_question_freed_by_a_batch_may_be_asked_at_once(made: Works) -> None:
     made.read(asking)
     assert set(made.bench.states.values()) == {"analysed"}
     assert len({request.fingerprint for request in provider.completed}) == len(provider.completed) == 9
+
+
+def test_a_claim_on_a_question_of_an_older_batch_ends_by_itself(made: Works) -> None:
+    """It once kept the batch's id, and was waited for as if the batch were still on its way."""
+    made.read()
+    made.office.discarded.add("ext-1")
+    made.advance()
+    answers, workspace = made.bench.store.answers, made.bench.workspace
+    fingerprint = made.office.batches["ext-1"].requests[0].fingerprint
+    question = Question(workspace.id, fingerprint, "relevance", "anthropic", "claude-haiku-5-5", "1")
+    assert answers.claim(question, "run-that-dies", lasts_s=60) == Claimed()
+    made.pass_by(timedelta(seconds=61))
+    assert answers.claim(question, "the-next-run", lasts_s=60) == Claimed()
 
 
 @pytest.mark.parametrize("budget", ["month", "run"])
@@ -350,8 +378,11 @@ def test_finished_batches_name_the_days_of_their_calls(made: Works) -> None:
     made.read()
     store = made.bench.store
     assert store.batches.finished_since(made.bench.clock.now - HOUR) == []
+    assert store.batches.ready_to_go_on() == []
     made.pass_by(HOUR)
     made.advance()
+    (ready,) = store.batches.ready_to_go_on()
+    assert (ready.slug, ready.first) == ("acme", made.bench.run.until.date())
     (days,) = store.batches.finished_since(made.bench.clock.now - HOUR)
     assert (days.slug, days.first, days.last) == ("acme", made.bench.run.until.date(), made.bench.run.until.date())
     assert store.batches.finished_since(made.bench.clock.now + HOUR) == []

@@ -45,6 +45,7 @@ from headway_pipeline_tests.models import (
     inventing,
     refused,
     response,
+    without_usage,
 )
 
 TRUTH = Truthful([ASK])
@@ -162,6 +163,21 @@ def test_what_was_read_by_the_present_model_is_not_read_again(store: Store) -> N
     at_ = distinct(calls(store))
     run = reading(at_, ScriptedModel(TRUTH))
     carry_out(at_, run)
+    assert calls_to_reread(run, at_.workspace, at_.part().days) == []
+
+
+def test_another_model_for_filing_files_again_on_request_and_reads_nothing(store: Store) -> None:
+    at_ = distinct(calls(store))
+    carry_out(at_, reading(at_, ScriptedModel(TRUTH)))
+    model = ScriptedModel(TRUTH)
+    run = reading(at_, model, "run-2", stage_models={Stage.MATCHING: ModelChoice("anthropic", "another")})
+    due = calls_to_reread(run, at_.workspace, at_.part().days)
+    assert [call.is_read for call in due] == [True] * 4
+    assert estimate_rereading(run, at_.workspace, due).requests == 4
+    with store.leases.hold(at_.workspace.id, run.id) as lease:
+        reopen_calls(run, lease, due)
+    carry_out(at_, run, READ)
+    assert {request.stage for request in model.requests} == {Stage.MATCHING}
     assert calls_to_reread(run, at_.workspace, at_.part().days) == []
 
 
@@ -322,6 +338,14 @@ def test_the_budget_of_a_month_holds_over_runs_and_ends_with_the_month(store: St
     assert waiting
     assert all(reason.startswith("budget: the month's budget of workspace acme") for reason in waiting)
     assert store.reading.status(at_.workspace.id)["model"]["cost_usd"] <= 0.0072
+
+
+def test_answers_without_a_count_of_tokens_do_not_leak_through_a_budget(store: Store) -> None:
+    at_ = distinct(calls(store, 6))
+    model = ScriptedModel(without_usage(TRUTH))
+    carry_out(at_, reading(at_, model, run_budget_usd=0.0035))
+    assert len(model.requests) == 3
+    assert {str(reason).split(":")[0] for reason in at_.reasons.values()} == {"budget"}
 
 
 def test_a_model_of_unknown_price_is_not_asked_under_a_budget(store: Store) -> None:

@@ -1,6 +1,7 @@
 """What every provider of batches keeps, asked of each that is discovered."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,8 @@ from headway_pipeline.llm.contract import (
     LLMResponse,
     Submission,
 )
-from headway_pipeline.model.errors import ModelError, UnknownBatchError
+from headway_pipeline.model.errors import TransientModelError, UnknownBatchError
+from headway_pipeline.sandbox.exchange import Reply, Request
 from headway_pipeline.sandbox.models.rules import ModelRules
 from headway_pipeline.sandbox.server import Sandbox
 from headway_pipeline_tests.llm.asking import USER, request_to
@@ -139,13 +141,30 @@ def test_a_batch_nobody_knows_is_said_to_be_unknown(batcher: BatchProvider) -> N
             asked("batch_000999")
 
 
-def test_a_lost_connection_is_an_error_of_the_tree_even_in_the_middle_of_results(
-    batcher: BatchProvider, sandbox: Sandbox
-) -> None:
+def test_a_lost_connection_is_an_error_of_the_tree(batcher: BatchProvider, sandbox: Sandbox) -> None:
     external_id = batcher.submit(requests_to(batcher, 2), MARKER)
     sandbox.stop()
-    with pytest.raises(ModelError):
-        list(batcher.results(external_id))
+    for ask in (batcher.poll, lambda lost: list(batcher.results(lost))):
+        with pytest.raises(TransientModelError):
+            ask(external_id)
+
+
+def test_results_that_break_off_give_what_came_and_then_an_error(batcher: BatchProvider, sandbox: Sandbox) -> None:
+    external_id = batcher.submit(requests_to(batcher, 3), MARKER)
+    whole = list(batcher.results(external_id))
+
+    def cut(request: Request) -> Reply | None:
+        if not request.path.endswith(("/results", "/content")):
+            return None
+        reply = sandbox.models.answer(request)
+        assert reply is not None
+        return replace(reply, cut_after=reply.body.index(b"\n") + 10)
+
+    sandbox.faults.append(cut)
+    results = batcher.results(external_id)
+    assert next(results).fingerprint in {result.fingerprint for result in whole}
+    with pytest.raises(TransientModelError):
+        list(results)
 
 
 def test_a_batch_is_weighed_as_it_is_sent(batcher: BatchProvider, sandbox: Sandbox) -> None:

@@ -26,6 +26,7 @@ from headway_pipeline_tests.llm.asking import (
     ANSWER,
     KEY,
     PATHS,
+    SCHEMA,
     USER,
     connected,
     failing,
@@ -99,6 +100,13 @@ def test_an_objection_sends_the_earlier_answer_and_what_was_wrong_with_it(
     assert [turn["role"] for turn in turns] == ["user", "assistant", "user", "assistant", "user"]
     assert turns[2]["content"] == "nothing there"
     assert turns[4]["content"] == "bad"
+
+
+def test_a_schema_with_limits_is_taken(provider: Provider) -> None:
+    """Anthropic refuses limits in schemas; its library moves them into descriptions."""
+    limited = {**SCHEMA["properties"]["wishes"], "maxItems": 5}
+    schema = {**SCHEMA, "properties": {**SCHEMA["properties"], "wishes": limited}}
+    assert provider.complete(request_to(provider.name, schema=schema)).stop is Stop.END
 
 
 def test_effort_is_passed_on(provider: Provider, sandbox: Sandbox) -> None:
@@ -206,6 +214,12 @@ def test_a_model_that_is_not_there_is_named(provider: Provider) -> None:
     with pytest.raises(UnknownModelError) as raised:
         provider.complete(request_to(provider.name, model="gone-1"))
     assert raised.value.at.model == "gone-1"
+
+
+def test_an_address_that_is_none_is_not_taken_for_a_missing_model(provider: Provider, sandbox: Sandbox) -> None:
+    sandbox.faults.append(Instead(failing(provider.name, 404, "Not Found")))
+    with pytest.raises(ModelRequestError, match="check the address"):
+        provider.complete(request_to(provider.name))
 
 
 @pytest.mark.parametrize("status", [400, 500])

@@ -41,9 +41,17 @@ def test_what_comes_from_the_cache_costs_less_and_what_goes_into_it_more() -> No
         (OpenAICompatibleProvider, "gpt-6-luna", HOUR_LONG_CALL),
         (OpenAIProvider, "gpt-6-luna", LLMUsage(input_tokens=20_000)),
         (OpenAIProvider, "gpt-6-luna", LLMUsage(output_tokens=20)),
+        (OpenAIProvider, "gpt-6-luna", LLMUsage(input_tokens=0, output_tokens=0)),
         (OpenAIProvider, "gpt-6-luna", LLMUsage(input_tokens=10, output_tokens=1, cached_input_tokens=20)),
     ],
-    ids=["unknown model", "own server", "no output count", "no input count", "counts that contradict each other"],
+    ids=[
+        "unknown model",
+        "own server",
+        "no output count",
+        "no input count",
+        "a prompt of nothing",
+        "counts that contradict each other",
+    ],
 )
 def test_an_unknown_price_is_none_and_never_nothing(provider: type[Provider], model: str, usage: LLMUsage) -> None:
     assert price_usd(provider, model, usage, at=NOW) is None

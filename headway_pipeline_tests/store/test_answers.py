@@ -163,6 +163,17 @@ def test_a_budget_counts_what_is_spent_and_what_is_being_asked(store: Store) -> 
     assert store.answers.claim(three, "run-1", lasts_s=60, budget=budget) == Claimed()
 
 
+def test_an_answer_whose_cost_nobody_knows_counts_what_it_may_have_cost(store: Store) -> None:
+    """Compatible servers may leave the tokens out; a budget must not leak through that."""
+    budget = MonthlyBudget(0.015, MONTH)
+    asked = question(store)
+    store.answers.claim(asked, "run-1", lasts_s=60, budget=budget)
+    store.answers.record(asked, NewAnswer(ANSWER, None))
+    assert row(store, asked)["cost_usd"] is None
+    assert store.answers.spent_usd(asked.workspace_id, MONTH) == pytest.approx(0.01)
+    assert isinstance(store.answers.claim(question(store, "f2"), "run-1", lasts_s=60, budget=budget), OverBudget)
+
+
 def test_what_was_spent_before_the_month_does_not_count(store: Store) -> None:
     asked = question(store)
     store.answers.record(asked, NewAnswer(ANSWER, 5.0))

@@ -8,6 +8,7 @@ the call.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from headway_pipeline.analysis.language_model.numbered import Line, clean
 from headway_pipeline.analysis.language_model.suspicion import is_suspicious
@@ -15,7 +16,7 @@ from headway_pipeline.analysis.offline import OfflineAnalyst
 from headway_pipeline.model.calls import Side, Transcript
 from headway_pipeline.model.features import Theme
 
-__all__ = ["condensed"]
+__all__ = ["Excerpt", "condensed"]
 
 #: A turn is chosen in passages of about this length.
 PASSAGE_CHARS = 320
@@ -35,8 +36,20 @@ class _Passage:
     score: int
 
 
-def condensed(lines: Sequence[Line], transcript: Transcript, themes: Sequence[Theme], most_chars: int) -> str:
-    """The most telling passages in their order, at most about `most_chars`; "" where nobody but the vendor speaks.
+class Excerpt(NamedTuple):
+    """A part of a call.
+
+    Attributes:
+        text: "" where nobody but the vendor speaks.
+        leaves_out_feedback: something that sounds like feedback also reads like an instruction, and is not in it.
+    """
+
+    text: str
+    leaves_out_feedback: bool
+
+
+def condensed(lines: Sequence[Line], transcript: Transcript, themes: Sequence[Theme], most_chars: int) -> Excerpt:
+    """The most telling passages in their order, at most about `most_chars`.
 
     Args:
         lines: the call as it may be shown.
@@ -44,7 +57,8 @@ def condensed(lines: Sequence[Line], transcript: Transcript, themes: Sequence[Th
     """
     found = {quote.segment_index for item in OfflineAnalyst().extract(transcript).candidates for quote in item.quotes}
     wanted = {stem for theme in themes for stem in _stems(f"{theme.name} {theme.description}")}
-    shown = [line for line in lines if line.side is not Side.VENDOR and not is_suspicious(line.text)]
+    quotable = [line for line in lines if line.side is not Side.VENDOR]
+    shown = [line for line in quotable if not is_suspicious(line.text)]
     passages = [
         _Passage(place, line, len(wanted & set(_stems(line.text))) + FOUND_WEIGHT * (line.index in found))
         for place, line in enumerate(piece for line in shown for piece in _passages(line))
@@ -55,7 +69,9 @@ def condensed(lines: Sequence[Line], transcript: Transcript, themes: Sequence[Th
         if len(str(passage.line)) < room or not chosen:
             chosen.append(passage)
             room -= len(str(passage.line)) + len(LEFT_OUT)
-    return "\n".join(_shown(sorted(chosen, key=lambda passage: passage.place)))
+    text = "\n".join(_shown(sorted(chosen, key=lambda passage: passage.place)))
+    kept = {line.index for line in shown}
+    return Excerpt(text, any(line.index in found for line in quotable if line.index not in kept))
 
 
 def _shown(chosen: Sequence[_Passage]) -> Iterator[str]:

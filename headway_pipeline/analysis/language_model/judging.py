@@ -50,13 +50,13 @@ def judge_relevance(conversation: Conversation, shown: Shown, themes: Sequence[T
     prompt = prompt_of(Stage.RELEVANCE)
     taken = len(prompt.system) + len(canonical(schema)) + len(listed)
     room = int(_chars_to_read(shown.lines) * SHARE) - taken
-    view = condensed(shown.lines, shown.transcript, themes, max(room, LEAST_CHARS))
-    if not view:
+    excerpt = condensed(shown.lines, shown.transcript, themes, max(room, LEAST_CHARS))
+    if not excerpt.text:
         return Relevance(True, 0.5, "no words that relevance could be judged by: read in any case")
     seed = f"{shown.transcript.text_hash} relevance"
     request = conversation.request(
         Stage.RELEVANCE,
-        f"{listed}\n\n{EXCERPTS}\n{between_marks(view, seed=seed, key=shown.key)}",
+        f"{listed}\n\n{EXCERPTS}\n{between_marks(excerpt.text, seed=seed, key=shown.key)}",
         schema,
         transcript=shown.transcript.text_hash,
         themes=themes_identity(themes),
@@ -67,7 +67,7 @@ def judge_relevance(conversation: Conversation, shown: Shown, themes: Sequence[T
         raise conversation.failed(request, "does not come to an end") from None
     named = [(found.theme, found.score) for found in answer.themes if found.theme != NO_THEME]
     return Relevance(
-        is_relevant=answer.relevant or answer.confidence < SURE,
+        is_relevant=answer.relevant or answer.confidence < SURE or excerpt.leaves_out_feedback,
         confidence=answer.confidence,
         reason=answer.reason or "the model gave no reason",
         best=scores_of(named, ordered),

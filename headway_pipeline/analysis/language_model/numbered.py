@@ -45,10 +45,11 @@ class Line:
 
 def clean(text: str) -> str:
     """One line of visible text that cannot be taken for a line of its own."""
-    if not text.isascii():
-        text = "".join(char for place, char in enumerate(text) if _is_seen(text, place))
-    visible = "".join(" " if unicodedata.category(char) in _BREAKS else char for char in text)
-    return _FORGED_LINE.sub(r"(\1)", " ".join(visible.split()))
+    # Nearly all speech is.
+    if not text.isprintable():
+        seen = "".join(char for place, char in enumerate(text) if _is_seen(text, place))
+        text = "".join(" " if unicodedata.category(char) in _BREAKS else char for char in seen)
+    return _FORGED_LINE.sub(r"(\1)", " ".join(text.split()))
 
 
 def _is_seen(text: str, place: int) -> bool:

@@ -46,9 +46,11 @@ def read(conversation: Conversation, shown: Shown, redaction: Redaction | None) 
     """
     reader = _Reader(conversation, shown, redaction)
     most_chars = _part_chars(conversation.context_tokens)
-    plain = [line for line in shown.lines if not is_suspicious(line.text)]
     # What reads like an instruction is read apart, so that it can change nothing else.
-    apart = [line for line in shown.lines if is_suspicious(line.text)]
+    plain: list[Line] = []
+    apart: list[Line] = []
+    for line in shown.lines:
+        (apart if is_suspicious(line.text) else plain).append(line)
     found = [done for part in parts_of(plain, most_chars) if _may_be_quoted(part) for done in reader.read_part(part)]
     sentiment, score = _tone(found)
     unread = 0

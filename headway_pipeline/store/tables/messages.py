@@ -61,6 +61,8 @@ messages = sa.Table(
     sa.Column("filed_themes_hash", sa.String(64)),
     # Analyst and version that read it, e.g. "anthropic:claude-haiku-5-5 3f0c...".
     sa.Column("analysed_by", sa.Text),
+    # The same of who filed its items.
+    sa.Column("filed_by", sa.Text),
     # Of the call as a whole.
     sa.Column("sentiment", sa.String(12)),
     sa.Column("sentiment_score", sa.Float),

@@ -20,4 +20,5 @@ def upgrade() -> None:
         op.f("ix_model_answers_workspace_id_answered_at"), "model_answers", ["workspace_id", "answered_at"]
     )
     op.add_column("messages", sa.Column("analysed_by", sa.Text))
+    op.add_column("messages", sa.Column("filed_by", sa.Text))
     op.add_column("workspaces", sa.Column("settings", JSON, nullable=False, server_default="{}"))
