@@ -22,6 +22,7 @@ from headway_pipeline.store.tables import (
     extracted_features,
     features,
     messages,
+    missing_calls,
     model_answers,
     relevance_scores,
     sightings,
@@ -108,6 +109,12 @@ class Ledger:
     def erase(self, connection: Connection, lease: Lease, message_id: uuid.UUID) -> None:
         """Make one message a tombstone that no listing brings back."""
         self.move(connection, lease, message_id, MessageState.DELETED, ERASED_REASON, erased_at=self.now())
+        # Where it went is known: nobody looks for it at its source any more, and nobody is asked to confirm it.
+        connection.execute(
+            missing_calls.delete().where(
+                missing_calls.c.workspace_id == lease.workspace_id, missing_calls.c.message_id == message_id
+            )
+        )
 
 
 def forget_reading(connection: Connection, workspace_id: uuid.UUID, message_id: uuid.UUID) -> None:

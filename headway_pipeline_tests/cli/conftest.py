@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from headway_pipeline.cli.main import run
-from headway_pipeline_tests.worlds import UNSET, Installation, installed, sandbox_call
+from headway_pipeline_tests.worlds import Installation, installed, sandbox_call, use_home
 
 
 @dataclass(frozen=True)
@@ -41,16 +41,12 @@ def headway(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
 @pytest.fixture
 def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A HEADWAY_HOME that is not there yet, and no other setting."""
-    for name in UNSET:
-        monkeypatch.delenv(name, raising=False)
-    home = tmp_path / "home"
-    monkeypatch.setenv("HEADWAY_HOME", str(home))
-    return home
+    return use_home(tmp_path / "home", monkeypatch).home
 
 
 @pytest.fixture
-def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
+def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home_template: Path) -> Iterator[Installation]:
     """The workspace `acme` connected to a sandbox with three calls on the last three days."""
     calls = [sandbox_call(number, days_ago=number) for number in (1, 2, 3)]
-    with installed(tmp_path / "home", monkeypatch, *calls) as made:
+    with installed(tmp_path / "home", monkeypatch, *calls, template=home_template) as made:
         yield made
