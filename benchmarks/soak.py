@@ -24,7 +24,7 @@ from headway_pipeline_tests.databases import running_postgres
 from headway_pipeline_tests.soaking.killing import Killer
 from headway_pipeline_tests.soaking.schedule import due_ranges, live_through, settle
 from headway_pipeline_tests.soaking.setting import Setting, set_up
-from headway_pipeline_tests.soaking.verdict import Verdict, judge
+from headway_pipeline_tests.soaking.verdict import Verdict, falsely_gone, judge
 
 
 @contextmanager
@@ -52,22 +52,26 @@ def report(setting: Setting, verdict: Verdict, settling: int) -> None:
 
 def soaked(setting: Setting, every_h: int) -> Verdict:
     """With every run in this process."""
-    live_through(setting, setting.ingest, every_h=every_h)
+    gone: list[str] = []
+    live_through(setting, setting.ingest, every_h=every_h, look=lambda: gone.extend(falsely_gone(setting)))
     settling = settle(setting, setting.ingest)
     verdict = judge(setting)
+    verdict.violations["taken for deleted on the way"] = gone
     report(setting, verdict, settling)
     return verdict
 
 
 def soaked_and_killed(setting: Setting, every_h: int, killer: Killer) -> Verdict:
     """With every run in a process of its own, and some of them killed."""
-    live_through(setting, killer.ingest, every_h=every_h)
+    gone: list[str] = []
+    live_through(setting, killer.ingest, every_h=every_h, look=lambda: gone.extend(falsely_gone(setting)))
     settling = settle(setting, killer.ingest)
     while killer.left:
         killer.ingest(setting.soak.start.date(), setting.clock().date())
     setting.runs = killer.runs
     heard = killer.heard(setting.sandbox.requests)
     verdict = judge(setting, heard)
+    verdict.violations["taken for deleted on the way"] = gone
     verdict.violations["kept out by the dead"] = killer.locked_out
     verdict.violations["broken runs"] = killer.broken
     report(setting, verdict, settling)

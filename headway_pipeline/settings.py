@@ -16,6 +16,7 @@ ENVIRONMENT_VARIABLES: Mapping[str, str] = {
     "HEADWAY_HOME": "folder of the embedded database, the key file and Dagster's instance",
     "HEADWAY_SECRET_KEY": "keys that seal credentials, comma-separated, newest first",
     "HEADWAY_START_DATE": "first day of the date partitions, taken at the first run",
+    "HEADWAY_EVAL_DATA": "folder of labelled sets for `headway eval` and the asset `evaluation`",
     "HEADWAY_ALLOWED_HOSTS": "API hosts beside the vendors' own, comma-separated",
     "HEADWAY_MODEL": "language model that reads the calls, `provider:model` or `provider`",
     "HEADWAY_MODEL_RELEVANCE": "another model for judging relevance",

@@ -26,6 +26,8 @@ __all__ = ["Grounded", "GroundingIndex", "Refusal", "RefusalReason", "ground"]
 
 #: Fewer words than this are found by chance too often to be evidence.
 MIN_WORDS = 4
+#: A whole utterance may be shorter ("Keeps crashing."), but for one word, which is an answer and no evidence.
+MIN_UTTERANCE_WORDS = 2
 #: The likeness (0 to 100) asked of a quote of fewer words than this; `LIKENESS` of longer ones.
 SHORT_LIKENESS = ((6, 95.0), (8, 88.0))
 LIKENESS = 80.0
@@ -171,7 +173,7 @@ class GroundingIndex:
         """
         parts = [words for words in map(_Words, _ELLIPSIS.split(quote)) if words.words]
         if sum(len(part.words) for part in parts) < MIN_WORDS:
-            return Refusal(RefusalReason.TOO_SHORT)
+            return self._ground_utterance(_Words(quote), segment_index)
         if len(parts) == 1:
             return self._ground_whole(parts[0], segment_index)
         # Some sources write a pause as an ellipsis: then the quote is one passage, whatever its dots.
@@ -181,6 +183,15 @@ class GroundingIndex:
         in_parts = self._ground_parts(parts, segment_index)
         is_settled = isinstance(in_parts, Grounded) or in_parts.reason is RefusalReason.TOO_SHORT
         return in_parts if is_settled else self._ground_whole(as_it_is, segment_index)
+
+    def _ground_utterance(self, quote: _Words, near: int) -> Grounded | Refusal:
+        """A short quote stands in a call by chance, but not as everything that was said in the segment it names."""
+        place = self._place_of.get(near)
+        if place is None or len(quote.words) < MIN_UTTERANCE_WORDS or self._words(place).line != quote.line:
+            return Refusal(RefusalReason.TOO_SHORT)
+        if self._segments[place].side is Side.VENDOR:
+            return Refusal(RefusalReason.VENDOR)
+        return self._grounded(_Hit(place, 0, len(quote.words) - 1, 100.0))
 
     def _ground_whole(self, quote: _Words, near: int) -> Grounded | Refusal:
         if hit := self._exact(quote, self._beside(near)):

@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "missing": ("headway_pipeline.cli.missing", "List calls that sources no longer list, and confirm a loss."),
     "status": ("headway_pipeline.cli.status", "Show the ledger, the connectors' health and the lag."),
     "erase": ("headway_pipeline.cli.erase", "Remove a person or a call for good, with a receipt."),
+    "eval": ("headway_pipeline.cli.eval", "Measure how right an analyst is, with intervals."),
     "doctor": ("headway_pipeline.cli.doctor", "Check this installation and say what to mend."),
     "sandbox": ("headway_pipeline.cli.sandbox", "Serve a local Gong, Fathom, Claude and GPT."),
     "db": ("headway_pipeline.cli.db", "Bring the database's tables up to date."),

@@ -12,7 +12,7 @@ import dagster as dg
 from headway_pipeline.orchestration.assets import build_assets
 from headway_pipeline.orchestration.checks import build_checks
 from headway_pipeline.orchestration.connector_health import build_connector_check
-from headway_pipeline.orchestration.jobs import build_batches_job, build_ingest_job
+from headway_pipeline.orchestration.jobs import build_batches_job, build_evaluation_job, build_ingest_job
 from headway_pipeline.orchestration.partitions import build_partitions
 from headway_pipeline.orchestration.resources import build_resources
 from headway_pipeline.orchestration.schedules import build_schedules
@@ -36,7 +36,7 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
     return dg.Definitions(
         assets=assets,
         asset_checks=[*build_checks(), build_connector_check()],
-        jobs=[build_ingest_job(), build_batches_job()],
+        jobs=[build_ingest_job(), build_batches_job(), build_evaluation_job()],
         schedules=build_schedules(),
         sensors=build_sensors(),
         resources={**build_resources(discover()), **(resource_overrides or {})},

@@ -1,4 +1,4 @@
-"""Jobs: the one that carries a call from its listing to its theme, and the one that lands batches of answers.
+"""Jobs: one carries a call from its listing to its theme, one lands batches of answers, one measures the analyst.
 
 Concept: https://docs.dagster.io/guides/build/jobs
 """
@@ -9,14 +9,25 @@ import dagster as dg
 
 from headway_pipeline.ingestion.batches import advance_batches
 from headway_pipeline.llm.discovery import connect
+from headway_pipeline.orchestration.assets import CHAIN
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.orchestration.resources import LedgerResource
 from headway_pipeline.settings import current_settings
 
-__all__ = ["BATCHES_JOB", "FETCHING", "INGEST_JOB", "READING", "build_batches_job", "build_ingest_job"]
+__all__ = [
+    "BATCHES_JOB",
+    "EVALUATION_JOB",
+    "FETCHING",
+    "INGEST_JOB",
+    "READING",
+    "build_batches_job",
+    "build_evaluation_job",
+    "build_ingest_job",
+]
 
 INGEST_JOB = "ingest"
 BATCHES_JOB = "batches"
+EVALUATION_JOB = "evaluate"
 #: The part of the chain that asks sources, and the part that asks analysts.
 FETCHING = ("raw_calls", "transcripts")
 READING = ("relevance_scores", "extracted_features", "theme_matched_features")
@@ -26,7 +37,7 @@ def build_ingest_job() -> "dg.UnresolvedAssetJobDefinition":
     """All five assets and their checks, over any rectangle of workspaces and days."""
     return dg.define_asset_job(
         INGEST_JOB,
-        selection=dg.AssetSelection.all(),
+        selection=dg.AssetSelection.assets(*CHAIN),
         description="List calls, fetch transcripts, judge relevance, extract features and file them under themes.",
     )
 
@@ -58,3 +69,12 @@ def build_batches_job() -> dg.JobDefinition:
         land_batches()
 
     return batches
+
+
+def build_evaluation_job() -> "dg.UnresolvedAssetJobDefinition":
+    """The asset `evaluation` alone; it has no partitions and takes no part in an ingest."""
+    return dg.define_asset_job(
+        EVALUATION_JOB,
+        selection=dg.AssetSelection.assets("evaluation"),
+        description="Measure the analyst over the labelled sets that HEADWAY_EVAL_DATA names.",
+    )

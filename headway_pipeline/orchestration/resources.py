@@ -106,7 +106,7 @@ class ScopeResource(dg.ConfigurableResource[Any]):
 
 
 class AnalystResource(dg.ConfigurableResource[Any]):
-    """Who reads the calls: a language model, or the offline rules, deterministic and free.
+    """Who reads the calls: a language model, or the offline analyst, deterministic and free.
 
     Keys and addresses of models come from the environment of the process, never from here.
     """
@@ -123,9 +123,9 @@ class AnalystResource(dg.ConfigurableResource[Any]):
 
     def analyst(self) -> Analyst:
         """Who reads where no language model does."""
-        from headway_pipeline.analysis.offline import OfflineAnalyst
+        from headway_pipeline.analysis.offline import installed_analyst
 
-        return OfflineAnalyst()
+        return installed_analyst()
 
     def at_once(self) -> int:
         """How many calls a model reads at the same time."""

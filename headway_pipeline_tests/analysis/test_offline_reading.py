@@ -1,6 +1,6 @@
 import pytest
 
-from headway_pipeline.analysis.contract import Candidate
+from headway_pipeline.analysis.contract import Candidate, Quote
 from headway_pipeline.analysis.extraction import extract
 from headway_pipeline.analysis.offline import OfflineAnalyst
 from headway_pipeline.model.features import FeatureType, Origin, Sentiment, Urgency
@@ -106,7 +106,9 @@ def test_a_complaint_too_short_to_be_evidence_is_quoted_with_its_neighbour() -> 
     assert [span.quote for found in extraction.items for span in found.evidence] == [
         "It crashes. Every morning, on all of the tablets"
     ]
-    assert read("C: It crashes.") == ()
+    (found,) = read("C: It crashes.")
+    assert found.quotes == (Quote(0, "It crashes."),), "all that was said in a turn is evidence, however short"
+    assert read("C: Crashes.") == ()
 
 
 def test_a_vendors_words_are_never_read() -> None:
@@ -166,7 +168,7 @@ def test_a_long_title_is_cut_between_words_and_says_so() -> None:
 @pytest.mark.parametrize(
     ("said", "urgency", "reason"),
     [
-        ("We are blocked until the importer crashes less.", Urgency.CRITICAL, "We are blocked"),
+        ("We are blocked because the importer crashes on our files.", Urgency.CRITICAL, "We are blocked"),
         ("The importer crashes. Our renewal is in March.", Urgency.HIGH, "Our renewal is in March"),
         ("Can you add a map view before the audit?", Urgency.HIGH, "Can you add a map view before the audit"),
         ("The map page crashes now and then, no rush.", Urgency.LOW, "The map page crashes now and then, no rush"),

@@ -85,4 +85,30 @@ def test_a_call_of_four_hours_is_read_to_its_end() -> None:
 
 
 def test_the_analyst_gives_its_name_and_version() -> None:
-    assert (OFFLINE.name, OFFLINE.version) == ("offline", "1")
+    assert OFFLINE.name == "offline"
+    assert OFFLINE.version.startswith("2+"), "the rules' version, then the weights'"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Muchas gracias por todo, nos vemos el lunes en la oficina con los compañeros.",
+        "Nosotros somos doce personas y trabajamos en dos turnos.",
+        "شكرا جزيلا على وقتكم اليوم",
+        "😀 👍 🎉 😀",
+        "本日はありがとうございました",
+        "Vielen Dank, wir sehen uns dann am Dienstag im Werk.",
+        "Yes.",
+        "",
+    ],
+)
+def test_nothing_is_invented_from_pleasantries_in_any_language(said: str) -> None:
+    assert extract(OFFLINE, transcript(said)).items == ()
+    assert extract(OFFLINE, transcript(*[said] * 60)).items == ()
+
+
+def test_a_call_of_four_hours_is_read_and_every_item_rests_on_few_quotes() -> None:
+    extraction = extract(OFFLINE, synthetic_call(36_000, seed=4))
+    assert extraction.items
+    assert extraction.refused == ()
+    assert max(len(item.evidence) for item in extraction.items) <= 12

@@ -24,7 +24,7 @@ def defs() -> dg.Definitions:
 
 def test_the_chain_is_the_five_assets_each_after_the_one_before(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
-    assert {key.to_user_string() for key in graph.get_all_asset_keys()} == set(CHAIN)
+    assert {key.to_user_string() for key in graph.get_all_asset_keys()} == {*CHAIN, "evaluation"}
     for before, after in pairwise(CHAIN):
         assert graph.get(dg.AssetKey(after)).parent_keys == {dg.AssetKey(before)}
 
@@ -43,6 +43,17 @@ def test_every_asset_says_what_it_is_and_whose(defs: dg.Definitions, name: str) 
 def test_all_assets_share_one_partitioning_so_that_one_run_holds_the_chain(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
     assert len({graph.get(dg.AssetKey(name)).partitions_def for name in CHAIN}) == 1
+
+
+def test_the_evaluation_stands_apart_and_an_ingest_never_runs_it(defs: dg.Definitions) -> None:
+    node = defs.resolve_asset_graph().get(dg.AssetKey("evaluation"))
+    assert node.partitions_def is None
+    assert not node.parent_keys
+    assert not node.child_keys
+    ingested = defs.resolve_job_def("ingest").asset_layer.selected_asset_keys
+    assert {key.to_user_string() for key in ingested} == set(CHAIN)
+    measured = defs.resolve_job_def("evaluate").asset_layer.selected_asset_keys
+    assert {key.to_user_string() for key in measured} == {"evaluation"}
 
 
 def test_the_checks_are_those_that_are_promised(defs: dg.Definitions) -> None:

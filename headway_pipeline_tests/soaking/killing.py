@@ -63,7 +63,8 @@ class Killer:
         self._random = random.Random(seed)
         due = [STEPS[number % len(STEPS)] for number in range(kills)]
         self._random.shuffle(due)
-        self._due = sorted(zip((self._random.randrange(1, runs) for _ in due), due, strict=True))
+        moments = [self._random.randrange(runs) for _ in due]
+        self._due = sorted(zip(moments, due, strict=True), key=lambda one: (one[0], STEPS.index(one[1])))
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([*PRELOADED])
         self._lasted = dict.fromkeys(STEPS, FIRST_GUESS_S)
@@ -82,9 +83,9 @@ class Killer:
 
     def ingest(self, since: date, until: date) -> None:
         """A run over these days; one that is killed is begun anew, until one comes to its end."""
-        self._asked += 1
         while not self._run(since, until):
             pass
+        self._asked += 1
 
     def heard(self, log: Sequence[Logged]) -> tuple[Logged, ...]:
         """The requests without answers that asked for a wait and died with the process they were given to."""

@@ -41,11 +41,19 @@ def due_ranges(soak: Soak, every_h: int = 1) -> list[Due]:
     return sorted(found, key=lambda due: (due.at, due.since))
 
 
-def live_through(setting: Setting, ingest: Ingest, *, every_h: int = 1) -> None:
-    """Let everything happen that happens, and the schedules' runs with it."""
+def live_through(
+    setting: Setting, ingest: Ingest, *, every_h: int = 1, look: Callable[[], object] = lambda: None
+) -> None:
+    """Let everything happen that happens, and the schedules' runs with it.
+
+    Args:
+        look: called once a night, after the run.
+    """
     for due in due_ranges(setting.soak, every_h):
         setting.clock.go_to(due.at)
         ingest(due.since, due.until)
+        if due.schedule == "nightly":
+            look()
     setting.clock.go_to(setting.soak.quiet_at)
 
 

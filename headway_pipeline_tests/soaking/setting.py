@@ -35,8 +35,8 @@ SEALING_KEY = "c29ha3Mtb25seS1zb2Frcy1vbmx5LXNvYWtzLW9ubHk="
 SOURCES: Mapping[str, type[Source]] = {"gong": GongSource, "fathom": FathomSource}
 STAGES = (list_calls, fetch_transcripts, score_relevance, extract_features, file_features)
 #: Real seconds: answers that stay out or trickle in are given up soon, for nothing else is slow here.
-TUNING: Mapping[str, Any] = {"timeout_s": 1.0, "deadline_s": 1.5}
-STALL_S, SLOW_S = 1.3, 2.0
+TUNING: Mapping[str, Any] = {"timeout_s": 0.6, "deadline_s": 0.9}
+STALL_S, SLOW_S = 0.8, 1.4
 DAYS_AGO = 84
 
 

@@ -20,7 +20,7 @@ from headway_pipeline.sandbox.soak import FATHOM_USERS
 from headway_pipeline.store.tables import METADATA, evidence, extracted_features, messages
 from headway_pipeline_tests.soaking.setting import Setting
 
-__all__ = ["Verdict", "judge"]
+__all__ = ["Verdict", "falsely_gone", "judge"]
 
 _S = MessageState
 PURGED = (_S.PRIVATE, _S.FORBIDDEN, _S.DELETED)
@@ -79,6 +79,14 @@ def judge(setting: Setting, log: tuple[Logged, ...] | None = None) -> Verdict:
         log: requests to look for some inside a Retry-After; None: all of the sandbox's.
     """
     return _Judge(setting).judge(setting.sandbox.requests if log is None else log)
+
+
+def falsely_gone(setting: Setting) -> list[str]:
+    """The calls that the ledger takes for deleted though their source shows them; no run may ever believe that."""
+    expected = expectations(setting.soak.company, setting.clock(), FATHOM_USERS)
+    rows = setting.store.reading.messages(setting.workspace.id, state=_S.DELETED.value)
+    keys = [(row["source"], row["external_id"]) for row in rows]
+    return [f"{key} at {setting.clock()}" for key in keys if _S.DELETED not in expected[key].states]
 
 
 class _Judge:

@@ -1,5 +1,9 @@
-"""The offline analyst: rules of language over an utterance's clauses, words in common for themes; pure Python."""
+"""The offline analyst: rules of language and a small linear model over an utterance's clauses; pure Python.
 
-from headway_pipeline.analysis.offline.analyst import OfflineAnalyst
+Themes are matched by words in common, and by meaning with the extra `local`.
+"""
 
-__all__ = ["OfflineAnalyst"]
+from headway_pipeline.analysis.offline.analyst import OfflineAnalyst, installed_analyst
+from headway_pipeline.analysis.offline.judging import By
+
+__all__ = ["By", "OfflineAnalyst", "installed_analyst"]

@@ -10,7 +10,7 @@ from headway_pipeline.analysis.offline.phrases import Found, PhraseBook
 from headway_pipeline.analysis.offline.sentences import Clause
 from headway_pipeline.model.features import FeatureType
 
-__all__ = ["NEGATIONS", "clause_factor", "is_resolved", "phrase_factor"]
+__all__ = ["NEGATIONS", "Guard", "clause_factor", "guards_in", "is_resolved", "phrase_factor"]
 
 _NEGATION_WORDS = """
 not never no without don't dont doesn't doesnt didn't didnt isn't isnt aren't arent wasn't wasnt won't wont
@@ -25,7 +25,9 @@ _MODALS = frozenset(["might", "may", "could", "would", "can", "will", "should", 
 _NEGATION_REACH, _CONDITION_REACH, _MODAL_REACH = 3, 3, 1
 
 
-class _Guard(StrEnum):
+class Guard(StrEnum):
+    """Why a clause may not be what its phrases say."""
+
     RESOLVED = "resolved"
     CHAT = "chat"
     ELSEWHERE = "elsewhere"
@@ -98,36 +100,39 @@ for|as an example
 for instance
 """
 
-_BOOK: PhraseBook[_Guard] = PhraseBook(
+_BOOK: PhraseBook[Guard] = PhraseBook(
     [
-        (_Guard.RESOLVED, 0.0, _RESOLVED),
-        (_Guard.CHAT, 0.0, _CHAT),
-        (_Guard.ELSEWHERE, 0.4, _ELSEWHERE),
-        (_Guard.PRAISE, 0.5, _PRAISE),
-        (_Guard.HEDGE, 0.9, _HEDGE),
+        (Guard.RESOLVED, 0.0, _RESOLVED),
+        (Guard.CHAT, 0.0, _CHAT),
+        (Guard.ELSEWHERE, 0.4, _ELSEWHERE),
+        (Guard.PRAISE, 0.5, _PRAISE),
+        (Guard.HEDGE, 0.9, _HEDGE),
     ]
 )
 _COMPLAINTS = frozenset({FeatureType.BUG_REPORT, FeatureType.PAIN_POINT})
 _WHY = frozenset(["why", "how", "where", "porque"])
 
 
-def clause_factor(clause: Clause, kind: FeatureType) -> float:
+def guards_in(words: Sequence[str], line: str) -> list[Found[Guard]]:
+    """Everything in a clause that takes its phrases back; see `PhraseBook.find`."""
+    return _BOOK.find(words, line)
+
+
+def clause_factor(clause: Clause, guards: Sequence[Found[Guard]], kind: FeatureType) -> float:
     """What is left of a finding of `kind`, given everything else the clause says."""
+    is_request = kind is FeatureType.FEATURE_REQUEST
     factor = 1.0
-    for found in _BOOK.find(clause.words, clause.line):
-        if found.label is _Guard.PRAISE and kind is FeatureType.FEATURE_REQUEST:
-            continue
-        if found.label is _Guard.RESOLVED and kind is FeatureType.FEATURE_REQUEST:
-            continue
-        factor = min(factor, found.strength)
+    for guard in guards:
+        if not (is_request and guard.label in (Guard.PRAISE, Guard.RESOLVED)):
+            factor = min(factor, guard.strength)
     if clause.is_question and kind in _COMPLAINTS and not _WHY.intersection(clause.words[:3]):
         factor = min(factor, 0.5)
     return factor
 
 
-def is_resolved(clause: Clause) -> bool:
-    """Whether the clause says that something works again."""
-    return any(found.label is _Guard.RESOLVED for found in _BOOK.find(clause.words, clause.line))
+def is_resolved(guards: Sequence[Found[Guard]]) -> bool:
+    """Whether the clause of these guards says that something works again."""
+    return any(guard.label is Guard.RESOLVED for guard in guards)
 
 
 def phrase_factor(words: Sequence[str], found: Found[FeatureType]) -> float:

@@ -18,8 +18,11 @@ from headway_pipeline.model.features import Theme
 __all__ = ["judge_relevance"]
 
 #: What is asked for at least, and for each word of a theme, in logarithms of mentions among a thousand words. A theme
-#: of one word wants it once in 4,500; themes of twelve words want each once in 9,000, or one 2.7 times in 1,000.
-ASKED_AT_LEAST, ASKED_PER_WORD = 0.1, 0.1
+#: of one word wants it about as often as once in 1,200; themes of twelve words want each once in 6,500.
+ASKED_AT_LEAST, ASKED_PER_WORD = 0.5, 0.1
+#: One word said over and over is not yet a theme: this share of the themes' words must be said, each this often among
+#: a thousand.
+ASKED_SHARE, SAID_RATE = 0.2, 0.3
 #: A shorter call is measured as if it were this long, for one chance mention would weigh too much.
 SHORT_CALL_WORDS = 1_000
 #: With fewer words of the customers than this nothing can be said, so the call is relevant.
@@ -39,7 +42,12 @@ def judge_relevance(transcript: Transcript, themes: Sequence[Theme]) -> Relevanc
     weights = _weights(weighed)
     # Only names raise what is asked for: a theme that is described at length must not be harder to meet.
     named = {term for one in weighed for term in one.name}
-    ratio = _evidence(weights, rates) / (ASKED_AT_LEAST + ASKED_PER_WORD * sum(map(own_weight, named)))
+    asked = sum(map(own_weight, named))
+    said = sum(weight for term, weight in weights.items() if rates.get(term, 0.0) >= SAID_RATE)
+    ratio = min(
+        _evidence(weights, rates) / (ASKED_AT_LEAST + ASKED_PER_WORD * asked),
+        said / (ASKED_SHARE * asked) if asked else math.inf,
+    )
     nearest = max(weighed, key=lambda one: _evidence(_weights([one]), rates))
     best = best_two((one.theme, 1 - math.exp(-_evidence(_weights([one]), rates))) for one in weighed)
     if len(words) < TOO_FEW_WORDS:

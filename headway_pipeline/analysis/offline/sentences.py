@@ -20,6 +20,13 @@ GOOD_CUT_AFTER, FAIR_CUT_AFTER, ANY_CUT_AFTER = 9, 20, 34
 # The possessive "++" and the look-behind keep a run of a hundred thousand dots from being scanned more than once.
 _SENTENCE_END = re.compile(r"(?<![.!?\u2026])[.!?\u2026]++[\"'\u201d\u2019)\]]*+(?=\s|\Z)|[\u3002\uff01\uff1f]|\n")
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+# Some sources write "don t" and "it s": an apostrophe that became a space.
+_LOST_APOSTROPHE = re.compile(
+    r"\b(?:(?:ca|wo|do|does|did|is|are|was|were|could|would|should|has|have|had|ai)n(?= t\b)"
+    r"|(?:it|that|there|what|he|she|let|here|who)(?= s\b)|i(?= (?:m|ve|ll|d)\b)"
+    r"|(?:we|you|they)(?= (?:re|ve|ll|d)\b)) "
+)
+_LOST_ENDINGS = ("n t ", " s ", " m ", " re ", " ve ", " ll ", " d ")
 _TOKEN = re.compile(r"\S+")
 _ABBREVIATIONS = frozenset(
     ["e.g.", "i.e.", "vs.", "etc.", "mr.", "mrs.", "ms.", "dr.", "approx.", "no.", "sr.", "sra."]
@@ -55,8 +62,16 @@ class Clause:
 
 
 def words_of(text: str) -> tuple[str, ...]:
-    """Lower-case words without punctuation; "don\u2019t" is one word, spelt with a plain apostrophe."""
-    return tuple(_WORD.findall(text.lower().replace("\u2019", "'")))
+    """Lower-case words without punctuation; "don\u2019t" and "don t" are one word, spelt with a plain apostrophe."""
+    plain = text.lower().replace("\u2019", "'")
+    # Looking for the letters first is cheaper than the pattern, which nearly no text needs.
+    if any(lost in plain for lost in _LOST_ENDINGS):
+        plain = _LOST_APOSTROPHE.sub(_with_apostrophe, plain)
+    return tuple(_WORD.findall(plain))
+
+
+def _with_apostrophe(found: re.Match[str]) -> str:
+    return f"{found.group()[:-1]}'"
 
 
 def clauses_of(segment: Segment) -> Iterator[Clause]:

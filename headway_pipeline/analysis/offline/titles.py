@@ -45,17 +45,19 @@ a an the to of and or but with for in on at by from that which if so because is 
 _HANGING = frozenset(_HANGING_WORDS.split())
 
 
-def title_of(clause: Clause, phrase: Found[FeatureType]) -> str:
+def title_of(clause: Clause, phrase: Found[FeatureType] | None) -> str:
     """A trimmed clause: for a request what is asked for, else what is wrong; at most `LONGEST_TITLE` characters."""
-    if phrase.label is FeatureType.FEATURE_REQUEST:
+    if phrase is not None and phrase.label is FeatureType.FEATURE_REQUEST:
         asked = asked_in(clause, phrase)
         if asked:
             return _shortened(asked)
     return _shortened(_before_reason(tidy(clause.text), _SHORTEST_HEAD_WORDS))
 
 
-def asked_in(clause: Clause, phrase: Found[FeatureType]) -> str:
+def asked_in(clause: Clause, phrase: Found[FeatureType] | None) -> str:
     """What stands behind the words of asking, or "" where that is nothing, or only "that" and the like."""
+    if phrase is None:
+        return ""
     tokens = list(_TOKEN.finditer(clause.text))
     if len(tokens) != len(clause.words) or phrase.end >= len(tokens):
         return ""
