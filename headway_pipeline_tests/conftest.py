@@ -7,9 +7,11 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from headway_pipeline.store import Store, open_store
+from headway_pipeline.store.configured import open_configured_store
 from headway_pipeline.store.schema import upgrade_database
 from headway_pipeline.store.sealing import CredentialSealer
 from headway_pipeline_tests.databases import Postgres, running_postgres
+from headway_pipeline_tests.worlds import use_home
 
 #: A key of no use outside these tests.
 TEST_KEY = "dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk="
@@ -36,6 +38,19 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("template") / "headway.db"
     upgrade_database(f"sqlite:///{path}")
     return path
+
+
+@pytest.fixture(scope="session")
+def home_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A HEADWAY_HOME without workspaces to copy: its tables are made, Dagster's, too."""
+    from headway_pipeline.orchestration.launch import prepare_instance
+
+    home = tmp_path_factory.mktemp("template") / "home"
+    with pytest.MonkeyPatch.context() as environment:
+        settings = use_home(home, environment)
+        open_configured_store(settings).close()
+        prepare_instance(settings, [])
+    return home
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -1,5 +1,6 @@
 """A small made-up world behind a real sandbox server, and an installation that is connected to it."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -79,15 +80,30 @@ class Installation:
         return {row["title"]: row["state"] for row in self.store.reading.messages(self.workspace.id)}
 
 
-@contextmanager
-def installed(
-    home: Path, environment: pytest.MonkeyPatch, *calls: SandboxCall, themes: tuple[str, ...] = ("Exports",)
-) -> Iterator[Installation]:
-    """A fresh HEADWAY_HOME with the workspace `acme` connected to a sandbox that serves `calls`."""
+def use_home(home: Path, environment: pytest.MonkeyPatch) -> Settings:
+    """Make `home` the HEADWAY_HOME, and leave no other setting standing."""
     for name in UNSET:
         environment.delenv(name, raising=False)
     environment.setenv("HEADWAY_HOME", str(home))
-    settings = current_settings()
+    return current_settings()
+
+
+@contextmanager
+def installed(
+    home: Path,
+    environment: pytest.MonkeyPatch,
+    *calls: SandboxCall,
+    themes: tuple[str, ...] = ("Exports",),
+    template: Path | None = None,
+) -> Iterator[Installation]:
+    """A fresh HEADWAY_HOME with the workspace `acme` connected to a sandbox that serves `calls`.
+
+    Args:
+        template: a home without workspaces to copy, whose tables are made.
+    """
+    if template is not None:
+        shutil.copytree(template, home)
+    settings = use_home(home, environment)
     store = open_configured_store(settings)
     with Sandbox(world(*calls)) as sandbox:
         workspace = store.workspaces.add("Acme", vendor_domains=frozenset({"vendor.example"}))
@@ -100,4 +116,14 @@ def installed(
         for name in themes:
             store.themes.add(workspace.id, name, description="Getting data out on a schedule")
         yield Installation(settings, sandbox, store, workspace)
+    store.close()
+
+
+@contextmanager
+def copied(original: Installation, home: Path, environment: pytest.MonkeyPatch) -> Iterator[Installation]:
+    """A copy of an installation, whose store is closed, before the same sandbox; the original stays as it is."""
+    shutil.copytree(original.settings.home, home)
+    settings = use_home(home, environment)
+    store = open_configured_store(settings)
+    yield Installation(settings, original.sandbox, store, original.workspace)
     store.close()

@@ -110,6 +110,12 @@ class Ledger:
         """Make one message a tombstone that no listing brings back, and that nobody looks for any more."""
         connection.execute(missing_calls.delete().where(missing_calls.c.message_id == message_id))
         self.move(connection, lease, message_id, MessageState.DELETED, ERASED_REASON, erased_at=self.now())
+        # Where it went is known: nobody looks for it at its source any more, and nobody is asked to confirm it.
+        connection.execute(
+            missing_calls.delete().where(
+                missing_calls.c.workspace_id == lease.workspace_id, missing_calls.c.message_id == message_id
+            )
+        )
 
 
 def forget_reading(connection: Connection, workspace_id: uuid.UUID, message_id: uuid.UUID) -> None:

@@ -2,13 +2,14 @@
 
 import io
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from headway_pipeline.cli.main import run
-from headway_pipeline_tests.worlds import UNSET, Installation, installed, sandbox_call
+from headway_pipeline_tests.worlds import Installation, installed, sandbox_call, use_home
 
 
 @dataclass(frozen=True)
@@ -41,16 +42,32 @@ def headway(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
 @pytest.fixture
 def empty_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A HEADWAY_HOME that is not there yet, and no other setting."""
-    for name in UNSET:
-        monkeypatch.delenv(name, raising=False)
-    home = tmp_path / "home"
-    monkeypatch.setenv("HEADWAY_HOME", str(home))
-    return home
+    return use_home(tmp_path / "home", monkeypatch).home
 
 
 @pytest.fixture
-def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
+def installation_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home_template: Path
+) -> Iterator[Installation]:
     """The workspace `acme` connected to a sandbox with three calls on the last three days."""
     calls = [sandbox_call(number, days_ago=number) for number in (1, 2, 3)]
-    with installed(tmp_path / "home", monkeypatch, *calls) as made:
+    with installed(tmp_path / "home", monkeypatch, *calls, template=home_template) as made:
         yield made
+
+
+@pytest.fixture
+def records_in_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Dagster keeps its records in memory, for on disk they cost more than the run itself."""
+    import dagster as dg
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        monkeypatch.setattr(
+            "headway_pipeline.orchestration.launch._instance", lambda _settings: nullcontext(instance)
+        )
+        yield
+
+
+@pytest.fixture
+def installation(installation_on_disk: Installation, records_in_memory: None) -> Installation:
+    """The same, for what neither reads nor writes files beside the database."""
+    return installation_on_disk

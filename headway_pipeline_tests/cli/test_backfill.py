@@ -21,19 +21,30 @@ STAY = ("--wait", "--look-every", "0.05", "--format", "json")
 MODELS = {"anthropic": "claude-haiku-5-5", "openai": "gpt-6-luna"}
 
 
+def read_by(provider: str, installation: Installation, environment: pytest.MonkeyPatch) -> Installation:
+    """The installation, read by a local model that knows what is asked for."""
+    models = installation.sandbox.models
+    models.model.truth = (Planted(ASK, FeatureType.FEATURE_REQUEST, "Exports"),)
+    environment.setenv("HEADWAY_MODEL", provider)
+    environment.setenv("ANTHROPIC_API_KEY", "any")
+    environment.setenv("ANTHROPIC_BASE_URL", models.anthropic_url)
+    environment.setenv("OPENAI_API_KEY", "any")
+    environment.setenv("OPENAI_BASE_URL", models.openai_url)
+    return installation
+
+
 @pytest.fixture(params=sorted(MODELS))
 def read_by_a_model(
     request: pytest.FixtureRequest, installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> Installation:
-    """The installation, read by a local model that knows what is asked for."""
-    models = installation.sandbox.models
-    models.model.truth = (Planted(ASK, FeatureType.FEATURE_REQUEST, "Exports"),)
-    monkeypatch.setenv("HEADWAY_MODEL", request.param)
-    monkeypatch.setenv("ANTHROPIC_API_KEY", "any")
-    monkeypatch.setenv("ANTHROPIC_BASE_URL", models.anthropic_url)
-    monkeypatch.setenv("OPENAI_API_KEY", "any")
-    monkeypatch.setenv("OPENAI_BASE_URL", models.openai_url)
-    return installation
+    """Each provider that takes batches."""
+    return read_by(request.param, installation, monkeypatch)
+
+
+@pytest.fixture
+def read_by_claude(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> Installation:
+    """One provider, where what is tested is ours: what providers do with batches is tested in `llm` for each."""
+    return read_by("anthropic", installation, monkeypatch)
 
 
 def features(headway: Headway) -> list[dict[str, Any]]:
@@ -41,7 +52,7 @@ def features(headway: Headway) -> list[dict[str, Any]]:
     return read
 
 
-def test_in_batches_every_call_is_read_and_filed_and_each_question_is_paid_once(
+def test_in_batches_every_call_is_read_and_filed_and_each_question_is_paid_once_at_half_the_price(
     headway: Headway, read_by_a_model: Installation
 ) -> None:
     said = headway(*IN_BATCHES, *STAY)
@@ -60,56 +71,46 @@ def test_in_batches_every_call_is_read_and_filed_and_each_question_is_paid_once(
     assert set(model.paid.values()) == {1}
     assert read_by_a_model.sandbox.models.openai.files == {}
 
+    store, workspace = read_by_a_model.store, read_by_a_model.workspace
+    half = store.answers.spent_usd(workspace.id, TODAY - timedelta(days=1))
+    assert half > 0
+    full = sum(asked.input_tokens * 0.1 + asked.output_tokens * 0.5 for asked in model.asked) / 1e6
+    assert half == pytest.approx(full / 2)
 
-def test_the_same_again_asks_nothing_in_batches_or_at_once(headway: Headway, read_by_a_model: Installation) -> None:
-    headway(*IN_BATCHES, *STAY)
-    model = read_by_a_model.sandbox.models.model
     model.forget_asked()
     assert headway(*IN_BATCHES, *STAY).code == 0
     assert headway(*BACKFILL).code == 0
     assert model.asked == ()
 
 
-def test_a_batch_costs_half_of_what_asking_at_once_does(headway: Headway, read_by_a_model: Installation) -> None:
-    headway(*IN_BATCHES, *STAY)
-    store, workspace = read_by_a_model.store, read_by_a_model.workspace
-    half = store.answers.spent_usd(workspace.id, TODAY - timedelta(days=1))
-    assert half > 0
-    tokens = read_by_a_model.sandbox.models.model.asked
-    full = sum(asked.input_tokens * 0.1 + asked.output_tokens * 0.5 for asked in tokens) / 1e6
-    assert half == pytest.approx(full / 2)
-
-
 def test_without_waiting_the_calls_wait_and_the_next_backfill_goes_on(
-    headway: Headway, read_by_a_model: Installation
+    headway: Headway, read_by_claude: Installation
 ) -> None:
     said = headway(*IN_BATCHES)
     assert said.code == 0, said.err
-    assert set(read_by_a_model.states.values()) == {"transcribed"}
+    assert set(read_by_claude.states.values()) == {"transcribed"}
     assert "3 questions of acme are in a batch" in said.err
     assert "answer_pending" in said.err
     for _ in range(3):
         said = headway(*IN_BATCHES)
-    assert set(read_by_a_model.states.values()) == {"analysed"}
+    assert set(read_by_claude.states.values()) == {"analysed"}
     assert len(features(headway)) == 3
-    assert set(read_by_a_model.sandbox.models.model.paid.values()) == {1}
+    assert set(read_by_claude.sandbox.models.model.paid.values()) == {1}
 
 
-def test_what_expired_or_failed_in_a_batch_is_asked_again(headway: Headway, read_by_a_model: Installation) -> None:
-    model = read_by_a_model.sandbox.models.model
+def test_what_expired_or_failed_in_a_batch_is_asked_again(headway: Headway, read_by_claude: Installation) -> None:
+    model = read_by_claude.sandbox.models.model
     model.rules = ModelRules(expires_every=2, fails_every=3)
     headway(*IN_BATCHES)
     headway(*IN_BATCHES)
     model.rules = ModelRules()
     assert headway(*IN_BATCHES, *STAY).code == 0
-    assert set(read_by_a_model.states.values()) == {"analysed"}
+    assert set(read_by_claude.states.values()) == {"analysed"}
     assert set(model.paid.values()) == {1}
 
 
-def test_answers_of_no_use_are_objected_to_in_further_batches(
-    headway: Headway, read_by_a_model: Installation
-) -> None:
-    model = read_by_a_model.sandbox.models.model
+def test_answers_of_no_use_are_objected_to_in_further_batches(headway: Headway, read_by_claude: Installation) -> None:
+    model = read_by_claude.sandbox.models.model
     model.rules = ModelRules(misbehaviours=(Misbehaviour.PROSE, None, None))
     said = headway(*IN_BATCHES, *STAY)
     assert said.code in (0, 1), said.err

@@ -14,7 +14,7 @@ from headway_pipeline_tests.worlds import TODAY
 
 
 def test_the_demo_shows_two_workspaces_its_suggestions_work_and_a_second_one_changes_nothing(
-    headway: Headway, empty_home: Path, monkeypatch: pytest.MonkeyPatch
+    headway: Headway, empty_home: Path, records_in_memory: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A key at hand is not spent on made-up calls.
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-not-spent")

@@ -37,10 +37,10 @@ def files_holding(home: Path, words: tuple[str, ...] = WORDS) -> dict[str, list[
 
 
 @pytest.fixture
-def ingested(headway: Headway, installation: Installation) -> Installation:
+def ingested(headway: Headway, installation_on_disk: Installation) -> Installation:
     assert headway(*INGEST).code == 0
-    assert files_holding(installation.settings.home)
-    return installation
+    assert files_holding(installation_on_disk.settings.home)
+    return installation_on_disk
 
 
 def test_after_an_erasure_no_file_holds_a_name_an_address_or_a_word(headway: Headway, ingested: Installation) -> None:

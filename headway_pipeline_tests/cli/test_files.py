@@ -77,7 +77,12 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def connected(
-    headway: Headway, empty_home: Path, monkeypatch: pytest.MonkeyPatch, database_url: str, folder: Path
+    headway: Headway,
+    empty_home: Path,
+    records_in_memory: None,
+    monkeypatch: pytest.MonkeyPatch,
+    database_url: str,
+    folder: Path,
 ) -> Headway:
     """The command, with the workspace `acme` reading the folder."""
     monkeypatch.setenv("DATABASE_URL", database_url)

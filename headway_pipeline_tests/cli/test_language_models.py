@@ -1,6 +1,7 @@
 """The command with a language model that is asked in its own process: what it costs, and what bounds it."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from headway_pipeline.llm.contract import Stage
 from headway_pipeline.store.configured import open_configured_store
 from headway_pipeline_tests.cli.conftest import Headway
 from headway_pipeline_tests.models import ScriptedModel, Truthful
-from headway_pipeline_tests.worlds import ASK, Installation
+from headway_pipeline_tests.worlds import ASK, TODAY, Installation
 
 DAYS = ("--workspace-id", "acme", "--days-back", "5")
 
@@ -75,12 +76,11 @@ def test_reanalyse_says_the_price_asks_and_reads_again(
     installation: Installation, headway: Headway, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     headway("ingest", *DAYS)
-    since = ("--workspace-id", "acme", "--since", "2025-01-01")
+    since = ("--workspace-id", "acme", "--since", (TODAY - timedelta(days=5)).date().isoformat())
     same = headway("reanalyse", *since, "--yes")
     assert "every call of these days was read by anthropic:claude-haiku-5-5 as it reads now" in same.out
     before = headway("features", "--workspace-id", "acme", "--format", "json").out
     monkeypatch.setenv("HEADWAY_MODEL", "anthropic:claude-sonnet-5-5")
-    monkeypatch.setenv("HEADWAY_START_DATE", "2025-01-01")
     asked = len(model.requests)
     refused = headway("reanalyse", *since, stdin="n\n")
     assert refused.code == 130
@@ -151,12 +151,12 @@ def test_a_number_that_is_none_is_named(
 
 
 def test_a_key_is_in_no_run_config_no_metadata_and_no_error(
-    installation: Installation, headway: Headway, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
+    installation_on_disk: Installation, headway: Headway, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = headway("ingest", *DAYS, "--verbose")
     assert "sk-secret" not in said.out + said.err
-    written = b"".join(path.read_bytes() for path in installation.settings.home.rglob("*") if path.is_file())
+    written = b"".join(path.read_bytes() for path in installation_on_disk.settings.home.rglob("*") if path.is_file())
     assert b"sk-secret" not in written
-    store = open_configured_store(installation.settings)
-    assert len(store.reading.features(installation.workspace.id)) == 3
+    store = open_configured_store(installation_on_disk.settings)
+    assert len(store.reading.features(installation_on_disk.workspace.id)) == 3
     store.close()

@@ -15,9 +15,11 @@ INGEST = ("ingest", "--workspace-id", "acme", "--days-back", "5", "--format", "j
 
 
 @pytest.fixture
-def both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
+def both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home_template: Path, records_in_memory: None
+) -> Iterator[Installation]:
     """Two calls in Gong on two days, two in Fathom on the days before."""
-    with installed(tmp_path / "home", monkeypatch) as made:
+    with installed(tmp_path / "home", monkeypatch, template=home_template) as made:
         gong = [sandbox_call(number, days_ago=number) for number in (1, 2)]
         fathom = [replace(sandbox_call(number, days_ago=number), source="fathom") for number in (3, 4)]
         made.sandbox.world = world(*gong, *fathom)

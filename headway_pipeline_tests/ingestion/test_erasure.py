@@ -422,6 +422,17 @@ def test_an_erasure_that_was_interrupted_is_finished_by_the_same_request(
         erase_from(at, tmp_path, NAME, scope)
 
 
+def test_an_erased_call_is_missing_no_more(at: Bench, tmp_path: Path) -> None:
+    """Else it is looked for at its source, and shown to people as a call to confirm."""
+    at.script.calls = []
+    at.pass_by(hours=1)
+    ingest(at)
+    missing = {found.external_id for found in at.store.missing.list(at.workspace.id)}
+    erase_from(at, tmp_path, "fake:1", MESSAGE)
+    assert "1" in missing
+    assert {found.external_id for found in at.store.missing.list(at.workspace.id)} == missing - {"1"}
+
+
 def test_every_table_that_names_a_call_is_emptied_of_it() -> None:
     """A table that is added later must be thought of here."""
     from headway_pipeline.store.erasure import OF_CALLS

@@ -15,10 +15,10 @@ RunJob = Callable[..., dg.ExecuteInProcessResult]
 
 
 @pytest.fixture
-def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
+def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home_template: Path) -> Iterator[Installation]:
     """Three calls on the last three days."""
     calls = [sandbox_call(number, days_ago=number) for number in (1, 2, 3)]
-    with installed(tmp_path / "home", monkeypatch, *calls) as made:
+    with installed(tmp_path / "home", monkeypatch, *calls, template=home_template) as made:
         yield made
 
 
