@@ -21,7 +21,7 @@ from headway_pipeline.model.errors import (
 from headway_pipeline.model.ledger import Presence
 from headway_pipeline.model.windows import TimeWindow, day_end, day_start, windows_of
 from headway_pipeline.sandbox.exchange import Reply, Request, html_reply, json_reply
-from headway_pipeline.sandbox.fathom_shapes import recording_id
+from headway_pipeline.sandbox.fathom.shapes import recording_id
 from headway_pipeline.sandbox.server import Sandbox
 from headway_pipeline.sandbox.world import SandboxCall, Speaker
 from headway_pipeline.sources.contract import Absence, CallRef, Hydration, NotHydrated, Page
