@@ -117,7 +117,7 @@ def set_up(url: str, folder: Path, *, calls: int, days: int, seed: int, share: f
     soak = make_soak(calls, start=first_day(), seed=seed, days=days)
     clock = SharedClock.made(folder / "clock", soak.start)
     plan = FaultPlan(Faults(clock, stall_s=STALL_S, slow_s=SLOW_S), seed=seed, share=share)
-    weather = Weather(clock, seed)
+    weather = Weather(clock, soak, seed)
     store = opened_store(url, clock)
     with Sandbox(soak.world, clock=clock) as sandbox:
         sandbox.gong_rules = GongRules(requests_per_second=3, requests_per_day=10_000)
