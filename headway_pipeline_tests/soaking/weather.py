@@ -15,7 +15,7 @@ __all__ = ["Weather"]
 
 #: Of an ordinary request, in seconds.
 LATENCY_S = (0.05, 0.4)
-#: So many of Gong's and of Fathom's requests for a further page wait until a call went, or for as long as one may take.
+#: So many of Gong's and of Fathom's requests for a further page wait until a call went, or as long as one may take.
 GONG_SHIFTS, FATHOM_SHIFTS, SHIFT_S = 1 / 6, 1 / 40, (600.0, 2400.0)
 #: A cursor of Gong's lives for an hour.
 LONGEST_SHIFT = timedelta(minutes=50)
