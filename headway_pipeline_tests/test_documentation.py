@@ -8,6 +8,8 @@ import pytest
 
 from headway_pipeline.cli.main import COMMANDS, headway
 from headway_pipeline.llm.discovery import discover as discover_providers
+from headway_pipeline.orchestration.graph import build_defs
+from headway_pipeline.sandbox.scenarios import SCENARIOS
 from headway_pipeline.settings import ENVIRONMENT_VARIABLES
 from headway_pipeline.sources.discovery import discover
 
@@ -24,6 +26,32 @@ def test_every_command_and_sub_command_is_in_the_readme(name: str) -> None:
         row = next(line for line in README.splitlines() if line.startswith(f"| `headway {name}"))
         for sub_command in command.commands:
             assert re.search(rf"[` ]{sub_command}`", row), f"headway {name} {sub_command} is not in the README"
+
+
+#: Every listing and every command takes these; the README says so once.
+EVERYWHERE = {"--workspace-id", "--format", "--verbose"}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_is_in_the_readme_beside_its_command(name: str) -> None:
+    command = headway.get_command(click.Context(headway), name)
+    assert command is not None
+    row = next(line for line in README.splitlines() if line.startswith(f"| `headway {name}"))
+    # What is shown in use is described, too; `inbox` refers to `features`.
+    described = row + README.split("### Commands")[0]
+    if name == "inbox":
+        described += next(line for line in README.splitlines() if line.startswith("| `headway features"))
+    for part in command.commands.values() if isinstance(command, click.Group) else [command]:
+        for option in part.params:
+            if isinstance(option, click.Option) and not EVERYWHERE & set(option.opts):
+                named = [*option.opts, *option.secondary_opts]
+                assert any(re.search(rf"{found}(?![\w-])", described) for found in named), f"{name}: {named}"
+
+
+def test_what_every_command_takes_is_in_the_readme() -> None:
+    assert [
+        option for option in sorted(EVERYWHERE) if f"`{option}" not in README and f" {option} " not in README
+    ] == []
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -64,6 +92,67 @@ def test_every_environment_variable_that_is_read_is_declared() -> None:
 def test_every_source_is_in_the_documentation(name: str) -> None:
     assert discover()[name].label in README
     assert f"`{name}`" in (ROOT / "docs" / "assets.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", list(discover_providers()))
+def test_every_provider_of_language_models_is_in_its_document(name: str) -> None:
+    assert f"| `{name}` |" in (ROOT / "docs" / "language_models.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", list(SCENARIOS))
+def test_every_scenario_of_the_sandbox_is_in_its_document(name: str) -> None:
+    assert f"| `{name}` |" in (ROOT / "docs" / "sandbox.md").read_text(encoding="utf-8")
+
+
+def test_everything_dagster_shows_is_in_the_document_of_the_assets() -> None:
+    defs = build_defs()
+    graph, repository = defs.resolve_asset_graph(), defs.get_repository_def()
+    # The job that Dagster itself makes for all assets begins with two lines.
+    jobs = {name for name in repository.job_names if not name.startswith("__")}
+    shown = {
+        *(key.to_user_string() for key in graph.get_all_asset_keys()),
+        *(key.name for key in graph.asset_check_keys),
+        *jobs,
+        *(schedule.name for schedule in repository.schedule_defs),
+        *(sensor.name for sensor in repository.sensor_defs),
+        *repository.get_top_level_resources(),
+    }
+    text = (ROOT / "docs" / "assets.md").read_text(encoding="utf-8")
+    assert {name for name in shown if not re.search(rf"(^\| |stands )`{name}`", text, re.MULTILINE)} == set()
+
+
+def test_every_folder_of_the_package_is_in_the_tree_of_the_readme() -> None:
+    tree = README.split("## How it is built")[1].split("```")[1]
+    folders = [path.parent.name for path in (ROOT / "headway_pipeline").glob("*/__init__.py")]
+    assert [folder for folder in folders if f"  {folder}/ " not in tree] == []
+
+
+def test_benchmarks_that_the_documents_name_exist() -> None:
+    for document in DOCUMENTS:
+        for named in re.findall(r"python -m benchmarks\.(\w+)", document.read_text(encoding="utf-8")):
+            assert (ROOT / "benchmarks" / f"{named}.py").exists(), f"{document.name} names benchmarks.{named}"
+
+
+def test_every_benchmark_is_in_the_readme() -> None:
+    named = set(
+        re.findall(r"`(?:python -m benchmarks)?\.(\w+)", README.split("Speed is measured")[1].split("\n\n")[0])
+    )
+    made = {
+        path.stem for path in (ROOT / "benchmarks").glob("*.py") if "__main__" in path.read_text(encoding="utf-8")
+    }
+    assert named == made
+
+
+def test_the_changelog_says_everything_once() -> None:
+    entries = re.findall(r"^\* (.{25})", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(entries) == sorted(set(entries))
+
+
+def test_the_changelog_names_every_command() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    entry = re.search(r"^\* The command `headway` with (.+?)\.\n", text, re.MULTILINE | re.DOTALL)
+    assert entry is not None
+    assert {name.split()[0] for name in re.findall(r"`([^`]+)`", entry[1])} == set(COMMANDS)
 
 
 def test_links_between_documents_lead_somewhere() -> None:
