@@ -87,7 +87,13 @@ def served(count: int, words: int) -> Iterator[str]:
 def measure(base_url: str, stages: int) -> dict[str, Any]:
     """CPU seconds of the first `stages` stages, of a second listing, and the peak memory of this process."""
     now = datetime.now(tz=UTC)
-    tuning = replace(SourceTuning.of(GongSource), requests_per_second=1e6, burst=1_000_000, requests_per_day=10**9)
+    tuning = replace(
+        SourceTuning.of(GongSource),
+        requests_per_second=1e6,
+        buckets=(),
+        requests_per_day=10**9,
+        requests_per_run=10**9,
+    )
     with tempfile.TemporaryDirectory() as folder:
         store = open_configured_store(load_settings({}, Path(folder)))
         workspace = store.workspaces.add("Measured")

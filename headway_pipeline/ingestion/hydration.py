@@ -43,6 +43,8 @@ MOST_ODD_CALLS = 5
 def fetch_transcripts(run: Run, part: Part, lease: Lease) -> StageReport:
     """Hydrate the messages of `part.days` that await a transcript, newest first, at most `run.limit`.
 
+    What one connector may not or cannot fetch is asked of the others that listed it.
+
     Returns:
         Counts of `transcribed`, `too_short`, `erased`, `not_ready`, `gave_up`, `forbidden`, `quarantined` and
         `waiting` by day and source, `requests` on the first of the days; the connectors that failed.
@@ -51,10 +53,16 @@ def fetch_transcripts(run: Run, part: Part, lease: Lease) -> StageReport:
     types = None if run.connector_type is None else (run.connector_type,)
     due = run.store.transcripts.awaiting(part.workspace.id, part.days, run.effects.now(), connector_types=types)
     due = within_limit(run, lease, due, report)
-    for connector in run.store.connectors.list(part.workspace.id):
-        own = [message for message in due if message.connector_id == connector.id]
-        if own:
-            _Hydrating(run, part, lease, connector, report, total=len(due)).hydrate(own)
+    connectors = run.store.connectors.list(part.workspace.id)
+    left, total = due, len(due)
+    # Each round leaves a message with one connector less to ask.
+    while left:
+        handed_on: list[DueMessage] = []
+        for connector in connectors:
+            own = [message for message in left if message.connector_id == connector.id]
+            if own:
+                handed_on += _Hydrating(run, part, lease, connector, report, total=total).hydrate(own)
+        left = handed_on
     return report
 
 
@@ -71,9 +79,14 @@ class _Hydrating:
         self.report = report
         self.total = total
         self.odd_calls = 0
+        self.handed_on: list[DueMessage] = []
 
-    def hydrate(self, due: Sequence[DueMessage]) -> None:
-        """Hydrate all; where the source fails, what is left waits with that reason."""
+    def hydrate(self, due: Sequence[DueMessage]) -> list[DueMessage]:
+        """Hydrate all; where the source fails, what is left waits with that reason.
+
+        Returns:
+            What this connector did not bring, and another one may.
+        """
         left = {message.external_id: message for message in due}
         try:
             session = open_session(self.run, self.part.workspace, self.connector)
@@ -84,6 +97,7 @@ class _Hydrating:
                 self.report.count(min(self.part.days), self.connector.connector_type, "requests", session.requests)
         except CONNECTOR_ERRORS as error:
             self._set_aside(list(left.values()), error)
+        return self.handed_on
 
     def _hydrate_batch(self, session: Session, batch: Sequence[DueMessage], left: dict[str, DueMessage]) -> None:
         """Hydrate a batch; one the source cannot answer is halved down to the call that is the cause.
@@ -137,6 +151,8 @@ class _Hydrating:
         match answer:
             case Hydration(transcript=transcript):
                 self._record_transcript(message, transcript, content_hash)
+            case NotHydrated(absence=Absence.FORBIDDEN) if message.others:
+                self.handed_on.append(message.through_another())
             case NotHydrated(absence=Absence.FORBIDDEN):
                 self._move(message, MessageState.FORBIDDEN, Reason(ReasonCode.REFUSED, answer.words))
             case NotHydrated():
@@ -187,6 +203,8 @@ class _Hydrating:
     def _set_aside(self, messages: Sequence[DueMessage], error: HeadwayError) -> None:
         trouble = record_trouble(self.run, self.part.workspace, self.connector, error)
         self.report.troubles.append(trouble)
+        self.handed_on += [message.through_another() for message in messages if message.others]
+        messages = [message for message in messages if not message.others]
         paused = isinstance(error, RateLimitedError)
         reason = Reason(ReasonCode.SOURCE_PAUSED if paused else ReasonCode.SOURCE_FAILED, str(error))
         self.run.store.messages.wait(self.lease, [message.id for message in messages], reason)

@@ -338,10 +338,12 @@ class FathomSource(HttpSource):
         if external_id is None:
             return BadRecord(None, "recording_id is no id", raw)
         started = _started_at(record)
+        if is_private:
+            # Known before, it keeps its day; without a time it still has to be purged.
+            day = (started or self.rest.now()).date()
+            return Call(self.name, external_id, day_start(day), is_private=True)
         if started is None:
             return BadRecord(external_id, "none of its times is a time", raw)
-        if is_private:
-            return Call(self.name, external_id, day_start(started.date()), is_private=True)
         duration = _duration(record)
         if duration is not None and duration > LONGEST_CALL:
             return BadRecord(

@@ -390,10 +390,12 @@ class GongSource(HttpSource):
         started = utc_time(meta.get("started"))
         if external_id is None:
             return BadRecord(None, "metaData.id is no id", raw)
+        if is_private:
+            # Known before, it keeps its day; without a time it still has to be purged.
+            day = (started or self.rest.now()).date()
+            return Call(self.name, external_id, day_start(day), is_private=True)
         if started is None:
             return BadRecord(external_id, "metaData.started is no time", raw)
-        if is_private:
-            return Call(self.name, external_id, day_start(started.date()), is_private=True)
         return self._public_call(external_id, started, meta, record)
 
     def _public_call(

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -32,7 +32,11 @@ IDS_AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class DueMessage:
-    """A message to hydrate, through the active connector that listed it last. Many are in memory at once."""
+    """A message to hydrate, through the active connector that listed it last. Many are in memory at once.
+
+    Attributes:
+        others: further active connectors that listed it, the last one first.
+    """
 
     id: uuid.UUID
     connector_id: uuid.UUID
@@ -41,6 +45,11 @@ class DueMessage:
     occurred_at: datetime
     state: MessageState
     attempts: int
+    others: tuple[uuid.UUID, ...] = ()
+
+    def through_another(self) -> "DueMessage":
+        """The same, through the next of the others."""
+        return replace(self, connector_id=self.others[0], others=self.others[1:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +96,7 @@ class Transcripts:
                     _outdated(now),
                 ),
             )
-            .order_by(table.occurred_at.desc(), table.id, sightings.c.last_listed_at.desc())
+            .order_by(table.occurred_at.desc(), table.id, sightings.c.last_listed_at.desc(), sightings.c.connector_id)
         )
         if connector_types is not None:
             query = query.where(workspace_connectors.c.connector_type.in_(connector_types))
@@ -97,7 +106,10 @@ class Transcripts:
         with self._ledger.database.reading() as connection:
             for row in connection.execute(query, execution_options=IN_PIECES):
                 # The rows of a message that several connectors listed follow one another.
-                if not found or found[-1].id != row.id:
+                if found and found[-1].id == row.id:
+                    connector_id = same.setdefault(row.connector_id, row.connector_id)
+                    found[-1] = replace(found[-1], others=(*found[-1].others, connector_id))
+                else:
                     found.append(
                         DueMessage(
                             id=row.id,

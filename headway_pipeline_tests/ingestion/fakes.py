@@ -66,7 +66,7 @@ class Script:
     Attributes:
         before_list: called with the number of the listing request, may raise.
         before_hydrate: the same for hydration; `before_look` for second looks.
-        hidden: by API token, the calls that are not listed for it.
+        hidden: by API token, the calls that are not listed for it; `refused`, those whose words it may not have.
         presence: what a second look at a call finds; UNKNOWN where it says nothing.
     """
 
@@ -76,6 +76,7 @@ class Script:
     bad_records: tuple[BadRecord, ...] = ()
     presence: dict[str, Presence] = field(default_factory=dict)
     hidden: dict[str, set[str]] = field(default_factory=dict)
+    refused: dict[str, set[str]] = field(default_factory=dict)
     looked_up: list[str] = field(default_factory=list)
     page_size: int = 2
     before_list: Callable[[int], None] = lambda _number: None
@@ -128,8 +129,9 @@ class FakeSource(HttpSource):
         script = self.script
         script.hydrated.append([ref.external_id for ref in refs])
         script.before_hydrate(len(script.hydrated))
+        refused = script.refused.get(self.connection.credentials["api_token"], set())
         for ref in refs:
-            absence = script.absent.get(ref.external_id)
+            absence = Absence.FORBIDDEN if ref.external_id in refused else script.absent.get(ref.external_id)
             if absence is not None:
                 yield NotHydrated(ref.external_id, absence, "says the script")
             else:

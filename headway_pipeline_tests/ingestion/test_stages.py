@@ -247,6 +247,36 @@ def test_a_forbidden_transcript_ends_visibly(store: Store) -> None:
     assert at.reasons["1"] == "refused: says the script"
 
 
+@pytest.mark.parametrize("refused", ["t", "u"])
+def test_f1_a_call_whose_words_one_key_may_not_have_is_read_through_the_other(store: Store, refused: str) -> None:
+    """The key that lists a call last need not be the one that may read it."""
+    at = bench(store, call("1"))
+    store.connectors.add(at.workspace.id, "fake", name="second", credentials=Credentials({"api_token": "u"}))
+    at.script.refused[refused] = {"1"}
+    ingest(at)
+    assert at.states == {"1": "analysed"}
+
+
+def test_f1_a_call_that_no_key_may_read_is_forbidden(store: Store) -> None:
+    at = bench(store, call("1"))
+    store.connectors.add(at.workspace.id, "fake", name="second", credentials=Credentials({"api_token": "u"}))
+    at.script.refused = {"t": {"1"}, "u": {"1"}}
+    assert ingest(at)["forbidden"] == 1
+    assert at.states == {"1": "forbidden"}
+    assert at.script.hydrated == [["1"], ["1"]]
+
+
+def test_f1_what_a_failing_connector_did_not_bring_is_asked_of_the_other(
+    store: Store,
+) -> None:
+    at = bench(store, *(call(str(n), hour=n) for n in range(5)))
+    store.connectors.add(at.workspace.id, "fake", name="second", credentials=Credentials({"api_token": "u"}))
+    at.script.before_hydrate = failing(BadCredentialsError("401", "mend the key", at=AT), 2)
+    ingest(at)
+    assert Counter(at.states.values()) == {"analysed": 5}
+    assert "bad_credentials" in {found.health.value for found in store.connectors.list(at.workspace.id)}
+
+
 def test_calls_whose_transcripts_the_source_failed_to_give_wait_and_say_so(store: Store) -> None:
     at = bench(store, *(call(str(n), hour=n) for n in range(5)))
     at.script.before_hydrate = failing(BadCredentialsError("401", "mend the key", at=AT), 2)

@@ -214,10 +214,21 @@ class TestListing:
             Call("gong", "7782342274025937895", datetime(2026, 11, 19, tzinfo=UTC), is_private=True),
         )
 
+    def test_g17_a_private_call_without_a_time_is_private_all_the_same(
+        self, sandbox: Sandbox, gong: GongSource
+    ) -> None:
+        """As a bad record it would leave what was stored while it was public."""
+        page = list_of(sandbox, gong, record(isPrivate=True, started=None, title="Salaries"))
+        assert page.bad_records == ()
+        assert [(call.is_private, call.external_id, call.raw) for call in page.calls] == [
+            (True, "7782342274025937895", {})
+        ]
+        assert "Salaries" not in repr(page)
+
     def test_a_private_call_that_cannot_be_read_leaves_nothing_behind(
         self, sandbox: Sandbox, gong: GongSource
     ) -> None:
-        (bad,) = list_of(sandbox, gong, record(isPrivate=True, started=None, title="Salaries")).bad_records
+        (bad,) = list_of(sandbox, gong, record(isPrivate=True, id=None, title="Salaries")).bad_records
         assert bad.raw == {}
         assert "Salaries" not in repr(bad)
 
