@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	&& echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := headway_pipeline headway_pipeline_tests benchmarks
+PACKAGES := headway_pipeline headway_pipeline_tests benchmarks training
 
 .PHONY: demo test up lint types contracts format pins clean
 

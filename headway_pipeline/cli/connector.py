@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,7 +26,16 @@ __all__ = ["command"]
 
 @click.group(name="connector")
 def command() -> None:
-    """Add, list, check and disable connectors to sources."""
+    """Add, edit, list, check and disable connectors to sources."""
+
+
+credentials_option = click.option(
+    "--credentials",
+    "credentials_from",
+    type=click.Choice(["-", "env"]),
+    help="`-`: a JSON object on standard input. `env`: read from the environment at each run. "
+    "For sources that need any.",
+)
 
 
 @command.command()
@@ -34,13 +43,7 @@ def command() -> None:
 @click.option("--type", "connector_type", required=True, metavar="SOURCE", help="Name of the source, e.g. gong.")
 @click.option("--name", help="Name of the connector; the source's name when left out.")
 @click.option("--base-url", help="API address, where it is not the source's default (Gong shows yours under API).")
-@click.option(
-    "--credentials",
-    "credentials_from",
-    type=click.Choice(["-", "env"]),
-    help="`-`: a JSON object on standard input. `env`: read from the environment at each run. "
-    "For sources that need any.",
-)
+@credentials_option
 @click.option(
     "--setting",
     "settings_given",
@@ -81,6 +84,67 @@ def add(
     made = {"id": connector.id, "workspace_id": workspace.id, "connector_type": source.name, "name": connector.name}
     show_made(made, output_format, f"connector {connector.name} ({connector.id}) in {workspace.slug}")
     say(f"try it with `headway connector check --workspace-id {workspace.slug} {connector.name}`")
+
+
+@command.command()
+@workspace_option
+@click.argument("connector")
+@click.option("--base-url", help='Another API address, or "" for the source\'s default; needs the credentials again.')
+@credentials_option
+@click.option(
+    "--setting",
+    "settings_given",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Another choice in place of what NAME was; `NAME=` for none. May be repeated.",
+)
+@made_format_option
+@verbose_option
+def edit(
+    workspace_ref: str,
+    connector: str,
+    base_url: str | None,
+    credentials_from: str | None,
+    settings_given: tuple[str, ...],
+    output_format: str,
+    verbose: bool,  # noqa: ARG001
+) -> None:
+    """Give CONNECTOR (name or id) new credentials, another address or other choices; what it brought stays.
+
+    A disabled connector is used again from then on.
+    """
+    from headway_pipeline.sources.discovery import find_source, read_settings
+
+    if base_url is None and credentials_from is None and not settings_given:
+        raise InputError("nothing to change is named", "give --credentials, --base-url or --setting")
+    with opened() as store:
+        workspace = store.workspaces.find(workspace_ref)
+        found = store.connectors.find(workspace.id, connector)
+    source = find_source(found.connector_type)
+    if base_url is not None and source.credential_fields and credentials_from is None:
+        # Whoever may change the address only must not learn what is sent there.
+        raise InputError("another address needs the credentials again", "give --credentials, too")
+    address = found.base_url if base_url is None else _address(source, base_url)
+    settings = read_settings(source, _chosen(found.settings, [_pair(setting) for setting in settings_given]))
+    credentials = None if credentials_from is None else _credentials(source, credentials_from)
+    with opened() as store:
+        store.connectors.readdress(
+            found.id,
+            base_url=address,
+            credentials=credentials,
+            uses_environment=credentials_from == "env",
+            settings=settings,
+        )
+    made = {"id": found.id, "workspace_id": workspace.id, "connector_type": source.name, "name": found.name}
+    show_made(made, output_format, f"connector {found.name} ({found.id}) in {workspace.slug} is changed")
+    say(f"try it with `headway connector check --workspace-id {workspace.slug} {found.name}`")
+
+
+def _chosen(settings: Mapping[str, Sequence[str]], given: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """A connector's choices with those that were given in place of the ones of the same names."""
+    named = {name for name, _ in given}
+    kept = [(name, value) for name, values in settings.items() if name not in named for value in values]
+    return [*kept, *((name, value) for name, value in given if value or name not in settings)]
 
 
 def _address(source: "type[Source]", base_url: str | None) -> str | None:

@@ -102,7 +102,7 @@ def _measure(
         raise InputError("no folder of labelled sets is named", f"name one: --data DIR, or set {EVAL_DATA}")
     data = DataFolder(Path(named))
     done = [
-        evaluate(analyst_named(name), data, only=only, limit=limit, progress=partial(_say_progress, name))
+        evaluate(analyst_named(name, os.environ), data, only=only, limit=limit, progress=partial(_say_progress, name))
         for name in names
     ]
     if page is not None:

@@ -1,5 +1,6 @@
 """Two analysts over the same calls; over the demo's, what they truly miss stands beside what is estimated."""
 
+import os
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +29,7 @@ def agreement_rows(first: str, second: str, folder: Path | None, limit: int | No
     """
     calls = demo_calls() if folder is None else _calls_of(folder)
     kept = dict(sample(sorted(calls.items()), limit))
-    found = [places_found(analyst_named(name), kept) for name in (first, second)]
+    found = [places_found(analyst_named(name, os.environ), kept) for name in (first, second)]
     if folder is not None:
         return [_row("everything found", agreement_of(*found))]
     planted = _planted(kept)

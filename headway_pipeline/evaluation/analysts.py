@@ -1,9 +1,10 @@
-"""Analysts by name, to be measured: the offline one, its parts, and whatever the caller can build."""
+"""Analysts by name, to be measured: the offline one, its parts, and language models."""
 
 from collections.abc import Callable, Mapping
 
 from headway_pipeline.analysis.contract import Analyst
 from headway_pipeline.analysis.offline import By, OfflineAnalyst
+from headway_pipeline.llm.discovery import discover
 from headway_pipeline.model.errors import InputError
 
 __all__ = ["OFFLINE_ANALYSTS", "analyst_named"]
@@ -23,12 +24,11 @@ OFFLINE_ANALYSTS: Mapping[str, Callable[[], Analyst]] = {
 }
 
 
-def analyst_named(name: str, build_other: Callable[[str], Analyst | None] = lambda _: None) -> Analyst:
-    """The analyst of that name.
+def analyst_named(name: str, environment: Mapping[str, str]) -> Analyst:
+    """The analyst of that name: an offline one, or a language model such as "anthropic:claude-haiku-5-5".
 
     Args:
-        build_other: builds analysts that are not offline, e.g. "anthropic:claude-haiku-5-5"; None for a name it does
-            not know.
+        environment: holds the keys and addresses of language models.
 
     Raises:
         InputError: nobody knows the name.
@@ -36,7 +36,11 @@ def analyst_named(name: str, build_other: Callable[[str], Analyst | None] = lamb
     """
     if name in OFFLINE_ANALYSTS:
         return OFFLINE_ANALYSTS[name]()
-    other = build_other(name)
-    if other is None:
-        raise InputError(f"no analyst is called {name!r}", f"one of {', '.join(OFFLINE_ANALYSTS)}")
-    return other
+    provider, _, model = name.partition(":")
+    if not model or provider not in discover():
+        known = ", ".join((*OFFLINE_ANALYSTS, *(f"{found}:MODEL" for found in discover())))
+        raise InputError(f"no analyst is called {name!r}", f"one of {known}")
+    # Imported here: the libraries behind it take a second, and most measurements are of the offline analyst.
+    from headway_pipeline.evaluation.language_models import model_analyst
+
+    return model_analyst(name, environment)

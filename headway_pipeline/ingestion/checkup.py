@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 
 from headway_pipeline.ingestion.run import Allowance, Effects, SourceTuning
-from headway_pipeline.ingestion.sessions import CONNECTOR_ERRORS, record_failure, start_session
+from headway_pipeline.ingestion.sessions import CONNECTOR_ERRORS, record_failure, record_success, start_session
+from headway_pipeline.model.errors import HeadwayError
 from headway_pipeline.model.workspaces import Connector, ConnectorHealth, Workspace
 from headway_pipeline.settings import current_settings
 from headway_pipeline.sources.contract import Standing
@@ -20,15 +21,20 @@ PATIENCE_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a check found out, in words for people."""
+    """What a check found out, in words for people.
+
+    Attributes:
+        error: what went wrong; None where the source answered.
+    """
 
     health: ConnectorHealth
     words: str
+    error: HeadwayError | None = None
 
     @property
     def is_usable(self) -> bool:
-        """Whether an ingest could work with it; seeing nothing is a warning."""
-        return self.health in (ConnectorHealth.OK, ConnectorHealth.SEES_NOTHING)
+        """Whether an ingest could work with it; seeing nothing is a warning, and so are records it does not know."""
+        return self.error is None
 
 
 def check_connector(store: Store, workspace: Workspace, connector: Connector, effects: Effects) -> Verdict:
@@ -41,9 +47,9 @@ def check_connector(store: Store, workspace: Workspace, connector: Connector, ef
         standing = _probe(store, workspace, connector, effects)
     except CONNECTOR_ERRORS as error:
         health, _ = record_failure(store, connector, error, now)
-        return Verdict(health, str(error))
-    health = ConnectorHealth.SEES_NOTHING if standing.sees_calls is False else ConnectorHealth.OK
-    store.connectors.record_health(connector.id, health, ok=True)
+        return Verdict(health, str(error), error)
+    # What the last listing found out is not undone by a probe of one page.
+    health = record_success(store, connector, connector.drift, sees_calls=standing.sees_calls is not False)
     return Verdict(health, standing.words)
 
 

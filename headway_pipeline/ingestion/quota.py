@@ -179,13 +179,18 @@ def _told(quota: Quota, buckets: Sequence[Bucket], answer: Answer, at: float) ->
 
 
 def _key(bucket: Bucket) -> str:
-    return f"{bucket.cost or 'any'} in {bucket.per_s:g} s"
+    # As many digits as tell any two spans apart.
+    return f"{bucket.cost or 'any'} in {bucket.per_s:.17g} s"
 
 
 def _window(quota: Quota, bucket: Bucket, at: float) -> Window:
-    """The bucket's window, without the requests that have left it."""
+    """The bucket's window, without the requests that have left it.
+
+    What a clock that was set back since put into the future counts as just now: no wait is longer than a span.
+    """
     window = quota.windows.get(_key(bucket), Window())
-    return replace(window, taken=tuple(taken for taken in window.taken if taken > at - bucket.per_s))
+    taken = tuple(min(taken, at) for taken in window.taken if taken > at - bucket.per_s)
+    return replace(window, taken=taken, left_until=min(window.left_until, at + bucket.per_s))
 
 
 def _grown(window: Window, bucket: Bucket, at: float) -> Window:

@@ -15,6 +15,7 @@ from headway_pipeline.llm.contract import LLMUsage, Stage
 from headway_pipeline.model.usage import Usage
 from headway_pipeline.model.workspaces import Workspace
 from headway_pipeline.sources.contract import Bucket, Source
+from headway_pipeline.sources.rest import CostClass
 from headway_pipeline.store import Lease, Store
 
 __all__ = [
@@ -92,9 +93,13 @@ class SourceTuning:
 
     @property
     def all_buckets(self) -> tuple[Bucket, ...]:
-        """The steady pace as a bucket, and the others."""
+        """The steady pace as a bucket, and the others; of several for one span and class the smallest."""
         at_once = max(1, int(self.requests_per_second))
-        return (Bucket(at_once, at_once / self.requests_per_second), *self.buckets)
+        found: dict[tuple[float, CostClass | None], Bucket] = {}
+        for bucket in (Bucket(at_once, at_once / self.requests_per_second), *self.buckets):
+            key = (bucket.per_s, bucket.cost)
+            found[key] = min(bucket, found.get(key, bucket), key=lambda one: one.requests)
+        return (*found.values(),)
 
 
 @dataclass(slots=True)

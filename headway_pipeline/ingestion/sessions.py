@@ -35,6 +35,7 @@ __all__ = [
     "health_of",
     "open_session",
     "record_failure",
+    "record_success",
     "record_trouble",
     "start_session",
 ]
@@ -112,13 +113,7 @@ class Session:
     def succeeded(self, *, sees_calls: bool) -> None:
         """Record that the connector works; one that has never shown a call is worth a look, and so is drift."""
         self._store.connectors.record_drift(self.connector.id, self._drift)
-        if self._drift.is_beyond_bounds:
-            health = ConnectorHealth.DRIFTING
-        elif sees_calls or self._store.listings.has_shown_calls(self.connector.id):
-            health = ConnectorHealth.OK
-        else:
-            health = ConnectorHealth.SEES_NOTHING
-        self._store.connectors.record_health(self.connector.id, health, ok=True)
+        record_success(self._store, self.connector, self._drift, sees_calls=sees_calls)
 
 
 def active_connectors(run: Run, workspace: Workspace) -> list[Connector]:
@@ -240,7 +235,7 @@ def connector_credentials(
     if missing:
         raise BadCredentialsError(
             f"{connector.connector_type}: {' and '.join(missing)} not set in the environment of this process",
-            "set it where Dagster and the command line run, or add the connector with its own credentials",
+            "set it where Dagster and the command line run, or give it its own with `headway connector edit`",
             at=Failing(connector.connector_type),
         )
     given = {field.name: environment[field.environment] for field in source_type.credential_fields}
@@ -255,6 +250,22 @@ def record_trouble(run: Run, workspace: Workspace, connector: Connector, error: 
     """Write a failure to the connector's health, and give it in words."""
     health, resume_at = record_failure(run.store, connector, error, run.effects.now())
     return Trouble(workspace.slug, connector.name, connector.connector_type, health.value, str(error), resume_at)
+
+
+def record_success(store: Store, connector: Connector, drift: Drift, *, sees_calls: bool) -> ConnectorHealth:
+    """Write that the connector works, with what is worth a look all the same; returns its health.
+
+    Args:
+        drift: of its last complete listing.
+    """
+    if drift.is_beyond_bounds:
+        health = ConnectorHealth.DRIFTING
+    elif sees_calls or store.listings.has_shown_calls(connector.id):
+        health = ConnectorHealth.OK
+    else:
+        health = ConnectorHealth.SEES_NOTHING
+    store.connectors.record_health(connector.id, health, ok=True)
+    return health
 
 
 def record_failure(

@@ -125,8 +125,8 @@ class Tokens:
                 return
             raise BadCredentialsError(
                 f"{kind.label} refuses the refresh token of connector {self._connector.name}",
-                "authorise it anew and give the connector the new credentials; a refresh token is taken once, "
-                "so no other program may use it",
+                "authorise it anew and give it the new credentials with `headway connector edit`; a refresh token is "
+                "taken once, so no other program may use it",
                 at=error.at,
             ) from None
         self._store(kind, renewed)

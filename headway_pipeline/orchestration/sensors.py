@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from headway_pipeline.orchestration.assets import CHAIN
 from headway_pipeline.orchestration.batches import build_batch_sensors
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS
@@ -39,7 +40,7 @@ def build_sensors() -> list[dg.SensorDefinition]:
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Keeps the workspace partitions equal to the active workspaces of the database.",
-        asset_selection=dg.AssetSelection.all(),
+        asset_selection=dg.AssetSelection.assets(*CHAIN),
     )
     def workspaces_as_partitions(
         context: dg.SensorEvaluationContext, ledger: LedgerResource

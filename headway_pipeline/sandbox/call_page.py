@@ -9,7 +9,7 @@ from html import escape
 
 from headway_pipeline.sandbox.addresses import call_number, company_slug
 from headway_pipeline.sandbox.exchange import Reply, Request, html_reply, no_page
-from headway_pipeline.sandbox.gong_shapes import Sentence, sentences_of
+from headway_pipeline.sandbox.gong.shapes import Sentence, sentences_of
 from headway_pipeline.sandbox.world import Company, SandboxCall, Utterance, World
 
 __all__ = ["call_page", "find_call_page"]

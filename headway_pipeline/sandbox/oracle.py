@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from headway_pipeline.model.ledger import MessageState
 from headway_pipeline.model.windows import TimeWindow
 from headway_pipeline.sandbox.addresses import call_number
-from headway_pipeline.sandbox.fathom_callers import FathomCalls
-from headway_pipeline.sandbox.fathom_shapes import recording_id, shared_with, transcript_at
-from headway_pipeline.sandbox.fathom_views import FathomView, MeetingFilter
-from headway_pipeline.sandbox.gong_views import DetailsView, TranscriptsView
+from headway_pipeline.sandbox.fathom.callers import FathomCalls
+from headway_pipeline.sandbox.fathom.shapes import recording_id, shared_with, transcript_at
+from headway_pipeline.sandbox.fathom.views import FathomView, MeetingFilter
+from headway_pipeline.sandbox.gong.views import DetailsView, TranscriptsView
 from headway_pipeline.sandbox.keys import FathomUser
 from headway_pipeline.sandbox.world import NEVER, Company, SandboxCall
 

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from headway_pipeline.model.errors import ConfigurationError
 from headway_pipeline.sandbox.call_page import find_call_page
 from headway_pipeline.sandbox.exchange import Fault, Logged, Reply, Request
-from headway_pipeline.sandbox.fathom import PREFIX, FathomApi
-from headway_pipeline.sandbox.fathom_webhooks import Webhook
-from headway_pipeline.sandbox.gong import GongApi
+from headway_pipeline.sandbox.fathom.api import PREFIX, FathomApi
+from headway_pipeline.sandbox.fathom.webhooks import Webhook
+from headway_pipeline.sandbox.gong.api import GongApi
 from headway_pipeline.sandbox.listener import LOOPBACK, Listener
 from headway_pipeline.sandbox.models.api import ModelApis
 from headway_pipeline.sandbox.request_log import Arrival, logged

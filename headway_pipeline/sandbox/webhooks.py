@@ -19,15 +19,15 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from headway_pipeline.model.calls import Side
 from headway_pipeline.sandbox.addresses import long_id
-from headway_pipeline.sandbox.fathom_shapes import (
+from headway_pipeline.sandbox.fathom.shapes import (
     meeting,
     recording_id,
     summary_of,
     transcript_at,
     transcript_of,
 )
-from headway_pipeline.sandbox.fathom_webhooks import Webhook
-from headway_pipeline.sandbox.gong_shapes import call_data
+from headway_pipeline.sandbox.fathom.webhooks import Webhook
+from headway_pipeline.sandbox.gong.shapes import call_data
 from headway_pipeline.sandbox.world import Company, SandboxCall, Speaker, Utterance
 
 __all__ = [

@@ -219,11 +219,11 @@ class FathomSource(HttpSource):
             SourceError: any of the tree.
         """
         try:
-            path = f"/recordings/{quote(ref.external_id, safe='')}/transcript"
-            self.rest.get_json(path, cost=CostClass.HEAVY, endpoint=RECORDING)
+            self._transcript_of(ref)
         except MissingPermissionError:
             return Presence.GONE
-        except RequestRefusedError as error:
+        except (RequestRefusedError, WrongHostError) as error:
+            # Its refusals have no set form, a web page included; the host is the one that just listed other calls.
             return Presence.GONE if error.at.status == HTTPStatus.NOT_FOUND else Presence.UNKNOWN
         return Presence.PRESENT
 
@@ -303,9 +303,8 @@ class FathomSource(HttpSource):
 
     def _recorded(self, ref: CallRef) -> Hydration | NotHydrated:
         """The transcript of one recording, asked for by its id."""
-        path = RECORDING.replace("{id}", quote(ref.external_id, safe=""))
         try:
-            answer = self.rest.get_json(path, cost=CostClass.HEAVY, endpoint=RECORDING)
+            answer = self._transcript_of(ref)
         except MissingPermissionError:
             return self._not_recorded(
                 ref, Absence.FORBIDDEN, "Fathom lets these credentials not read this transcript"
@@ -316,6 +315,11 @@ class FathomSource(HttpSource):
                 raise
             return self._not_recorded(ref, Absence.ABSENT, "Fathom has no such recording for these credentials")
         return self._hydrated(ref, {**ref.raw, "transcript": answer.get("transcript")})
+
+    def _transcript_of(self, ref: CallRef) -> dict[str, Any]:
+        """What Fathom answers for the transcript of one recording."""
+        path = RECORDING.replace("{id}", quote(ref.external_id, safe=""))
+        return self.rest.get_json(path, cost=CostClass.HEAVY, endpoint=RECORDING)
 
     def _not_recorded(self, ref: CallRef, absence: Absence, words: str) -> NotHydrated:
         """What a refusal means: of a young recording, that its transcript may still come."""

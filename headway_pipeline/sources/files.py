@@ -139,7 +139,9 @@ class FilesSource(Source):
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
         if not connection.settings.get("path"):
-            raise ConfigurationError("the connector names no path", "add it again with --setting path=...")
+            raise ConfigurationError(
+                "the connector names no path", "give it one: `headway connector edit --setting path=...`"
+            )
         self.root = Path(connection.settings["path"][0])
         self._vendor_names = {folded(name) for name in connection.settings.get("vendor_name", ())}
         # Within one walk the folder is looked through once; any other object would find the same.

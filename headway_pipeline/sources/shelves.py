@@ -133,7 +133,7 @@ def open_shelf(source: str, root: Path) -> Shelf:
             return _Tarball(source, root)
         return _Zip(source, root)
     except FileNotFoundError as error:
-        remedy = "mount or restore it, or add the connector again with another path"
+        remedy = "mount or restore it, or give the connector another path with `headway connector edit`"
         raise TransientSourceError(f"{root} is not there", remedy, at=at) from error
     except PermissionError as error:
         raise MissingPermissionError(f"{root} may not be read", "let this process read it", at=at) from error

@@ -69,20 +69,42 @@ class Connectors:
             )
         return self.find(workspace_id, chosen)
 
-    def readdress(self, connector_id: uuid.UUID, *, base_url: str | None, credentials: Credentials) -> None:
-        """Give a connector another address, which needs its credentials again, and a fresh start."""
+    def readdress(
+        self,
+        connector_id: uuid.UUID,
+        *,
+        base_url: str | None,
+        credentials: Credentials | None = None,
+        uses_environment: bool = False,
+        settings: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        """Give a connector another address, other credentials or other choices, and a fresh start.
+
+        Another address needs the credentials again: the caller sees to it.
+
+        Args:
+            credentials: None keeps those it has, unless it `uses_environment` from now on.
+            settings: None keeps those it has.
+        """
         table = workspace_connectors
+        values: dict[str, Any] = {"base_url": base_url}
+        if settings is not None:
+            values["settings"] = dict(settings)
+        if uses_environment:
+            values |= {"credentials": None, "uses_environment": True}
         with self._database.writing() as connection:
-            row = connection.execute(sa.select(table.c.workspace_id).where(table.c.id == connector_id)).one()
-            sealed = self._sealing().seal(credentials, row.workspace_id, connector_id)
+            if credentials is not None:
+                row = connection.execute(sa.select(table.c.workspace_id).where(table.c.id == connector_id)).one()
+                sealed = self._sealing().seal(credentials, row.workspace_id, connector_id)
+                values |= {"credentials": sealed, "uses_environment": False}
             connection.execute(
                 table.update()
                 .where(table.c.id == connector_id)
                 .values(
-                    base_url=base_url,
-                    credentials=sealed,
-                    uses_environment=False,
+                    **values,
                     is_active=True,
+                    health=ConnectorHealth.UNTRIED.value,
+                    last_error=None,
                     resume_at=None,
                     updated_at=self._now(),
                 )
@@ -131,7 +153,7 @@ class Connectors:
             ).scalar_one_or_none()
         if not isinstance(envelope, Mapping):
             raise CredentialsSealedError(
-                f"connector {connector.name} has no stored credentials", "add the connector again with them"
+                f"connector {connector.name} has no stored credentials", "give it some with `headway connector edit`"
             )
         return self._sealing().open(envelope, connector.workspace_id, connector.id)
 
@@ -174,7 +196,7 @@ class Connectors:
             base_url: the address to use from now on; None for the present one.
 
         Returns:
-            False where the store holds another pair than the spent one: somebody gave the connector new credentials.
+            False where the store holds another pair than the spent one, or none: somebody gave the connector others.
         """
         table = workspace_connectors
         sealing = self._sealing()
@@ -184,6 +206,8 @@ class Connectors:
         with self._database.writing() as connection:
             query = sa.select(table.c.credentials).where(table.c.id == connector.id).with_for_update()
             envelope = connection.execute(query).scalar_one()
+            if not isinstance(envelope, Mapping):
+                return False
             held = sealing.open(envelope, connector.workspace_id, connector.id)
             if dict(held) != dict(spent):
                 return False

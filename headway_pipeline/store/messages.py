@@ -107,7 +107,8 @@ class Ledger:
         )
 
     def erase(self, connection: Connection, lease: Lease, message_id: uuid.UUID) -> None:
-        """Make one message a tombstone that no listing brings back."""
+        """Make one message a tombstone that no listing brings back, and that nobody looks for any more."""
+        connection.execute(missing_calls.delete().where(missing_calls.c.message_id == message_id))
         self.move(connection, lease, message_id, MessageState.DELETED, ERASED_REASON, erased_at=self.now())
         # Where it went is known: nobody looks for it at its source any more, and nobody is asked to confirm it.
         connection.execute(

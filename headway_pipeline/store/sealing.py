@@ -79,7 +79,7 @@ class CredentialSealer:
             ) from error
         if bound["workspace"] != str(workspace_id) or bound["connector"] != str(connector_id):
             raise CredentialsSealedError(
-                "the stored credentials belong to another connector", "add the connector again with its own"
+                "the stored credentials belong to another connector", "give it its own with `headway connector edit`"
             )
         return Credentials(bound["values"])
 

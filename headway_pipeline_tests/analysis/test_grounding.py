@@ -193,3 +193,19 @@ def test_an_index_answers_as_the_single_question_does() -> None:
     index = GroundingIndex(RENEWAL)
     for quote in ("we copy every single row", "the same trouble with the weekly numbers", "no such words at all"):
         assert index.ground(quote, 1) == ground(quote, 1, RENEWAL)
+
+
+def test_a_whole_utterance_is_evidence_however_short_and_a_part_of_one_is_not() -> None:
+    said = call("C: Keeps crashing!", "V: Very odd.", "C: It keeps crashing on me.", "C: Yes.")
+    answer = ground("Keeps crashing", 0, said)
+    assert isinstance(answer, Grounded)
+    assert answer.evidence.quote == "Keeps crashing"
+    for quote, index, reason in [
+        ("keeps crashing", 2, RefusalReason.TOO_SHORT),
+        ("Keeps crashing", 9, RefusalReason.TOO_SHORT),
+        ("Yes.", 3, RefusalReason.TOO_SHORT),
+        ("Very odd.", 1, RefusalReason.VENDOR),
+    ]:
+        refusal = ground(quote, index, said)
+        assert isinstance(refusal, Refusal)
+        assert refusal.reason is reason

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from headway_pipeline.model.workspaces import ConnectorHealth
 from headway_pipeline.settings import current_settings
 from headway_pipeline.store.configured import open_configured_store
 from headway_pipeline.store.schema import HEAD
@@ -331,3 +332,67 @@ def test_an_oauth_connector_that_cannot_work_is_refused_in_one_line(
     assert said.code == 1
     assert named in said.err
     assert "hush" not in said.err
+
+
+EDIT = ("connector", "edit", "--workspace-id", "acme", "gong")
+
+
+def connected(headway: Headway) -> None:
+    headway("workspace", "add", "Acme")
+    made = headway(
+        *("connector", "add", "--workspace-id", "acme", "--type", "gong", "--credentials", "-"),
+        *("--setting", "workspace=Sales", "--base-url", "https://us-1.api.gong.io"),
+        stdin=CREDENTIALS,
+    )
+    assert made.code == 0, made.err
+
+
+def test_a_connector_is_given_new_credentials_and_a_fresh_start(headway: Headway, empty_home: Path) -> None:
+    """What a refused refresh token asks for; the calls of the connector stay its own."""
+    connected(headway)
+    headway("connector", "disable", "--workspace-id", "acme", "gong")
+    store = open_configured_store(current_settings())
+    before = store.connectors.find(store.workspaces.find("acme").id, "gong")
+    store.connectors.record_health(before.id, ConnectorHealth.BAD_CREDENTIALS, last_error="refused")
+    oauth = {"client_id": "id", "client_secret": "hush-1", "refresh_token": "hush-2"}
+    said = headway(*EDIT, "--credentials", "-", stdin=json.dumps(oauth))
+    assert (said.code, "connector check" in said.err) == (0, True), said.err
+    after = store.connectors.find(before.workspace_id, "gong")
+    assert (after.id, after.base_url, dict(after.settings)) == (before.id, before.base_url, {"workspace": ["Sales"]})
+    assert (after.is_active, after.health, after.last_error) == (True, ConnectorHealth.UNTRIED, None)
+    assert dict(store.connectors.credentials(after)) == oauth
+    store.close()
+    assert "hush" not in said.out + said.err
+
+
+def test_an_edited_connector_keeps_what_was_not_named(headway: Headway, empty_home: Path) -> None:
+    connected(headway)
+    assert headway(*EDIT, "--setting", "workspace=EMEA", "--setting", "workspace=US").code == 0
+    store = open_configured_store(current_settings())
+    found = store.connectors.find(store.workspaces.find("acme").id, "gong")
+    assert dict(found.settings) == {"workspace": ["EMEA", "US"]}
+    assert dict(store.connectors.credentials(found)) == json.loads(CREDENTIALS)
+    assert headway(*EDIT, "--setting", "workspace=", "--base-url", "", "--credentials", "env").code == 0
+    found = store.connectors.find(found.workspace_id, "gong")
+    assert (dict(found.settings), found.base_url, found.uses_environment) == ({}, None, True)
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ((), "nothing to change is named"),
+        (("--base-url", "https://us-2.api.gong.io"), "another address needs the credentials again"),
+        (("--base-url", "https://evil.example", "--credentials", "-"), "no address of Gong"),
+        (("--setting", "team=x"), "no setting 'team'"),
+        (("--setting", "team="), "no setting 'team'"),
+    ],
+)
+def test_an_edit_that_cannot_be_is_one_line_and_changes_nothing(
+    headway: Headway, empty_home: Path, arguments: tuple[str, ...], named: str
+) -> None:
+    connected(headway)
+    said = headway(*EDIT, *arguments, stdin=CREDENTIALS)
+    assert (said.code, named in said.err) == (1, True), said.err
+    (row,) = json.loads(headway("connector", "list", "--workspace-id", "acme", "--format", "json").out)
+    assert (row["base_url"], row["settings"]) == ("https://us-1.api.gong.io", {"workspace": ["Sales"]})

@@ -10,13 +10,18 @@ import pytest
 
 from headway_pipeline.analysis.contract import Matches, Reading, Relevance
 from headway_pipeline.analysis.offline import OfflineAnalyst
+from headway_pipeline.cli.eval_agreement import demo_calls
 from headway_pipeline.evaluation.analysts import analyst_named
 from headway_pipeline.evaluation.labelled import DataFolder
 from headway_pipeline.evaluation.report import as_json, figure_rows, html_page
 from headway_pipeline.evaluation.run import QUESTIONS, Evaluation, evaluate
 from headway_pipeline.model.calls import Transcript
-from headway_pipeline.model.errors import AnalysisError, InputError
+from headway_pipeline.model.errors import AnalysisError, ConfigurationError, InputError
 from headway_pipeline.model.features import ExtractedFeature, Sentiment, Theme, ThemeScore
+from headway_pipeline.sandbox.expansion import planted_truth
+from headway_pipeline.sandbox.models.api import demo_truth
+from headway_pipeline.sandbox.server import Sandbox
+from headway_pipeline.sandbox.world import World
 from headway_pipeline_tests.analysis.speech import candidate
 
 SETS: dict[str, list[dict[str, Any]]] = {
@@ -215,7 +220,32 @@ def test_an_empty_folder_gives_no_figures(tmp_path: Path) -> None:
 
 
 def test_analysts_are_chosen_by_name_and_a_stranger_is_refused() -> None:
-    assert analyst_named("offline:rules").name == "offline:rules"
-    assert analyst_named("mine", lambda name: Echo(name=name)).name == "mine"
-    with pytest.raises(InputError, match="no analyst is called"):
-        analyst_named("nobody")
+    assert analyst_named("offline:rules", {}).name == "offline:rules"
+    with pytest.raises(InputError, match="no analyst is called 'nobody'"):
+        analyst_named("nobody", {})
+    with pytest.raises(InputError, match="no analyst is called 'nobody:model'"):
+        analyst_named("nobody:model", {})
+
+
+def test_a_language_model_without_its_key_is_refused_by_name_of_the_variable() -> None:
+    with pytest.raises(ConfigurationError, match="ANTHROPIC_API_KEY is not set"):
+        analyst_named("anthropic:claude-haiku-5-5", {})
+
+
+@pytest.mark.parametrize(
+    ("name", "address"), [("anthropic:claude-haiku-5-5", "anthropic_url"), ("openai:gpt-6-luna", "openai_url")]
+)
+def test_a_language_model_is_measured_over_http_and_its_price_is_counted(name: str, address: str) -> None:
+    """The sandbox's models answer from what was planted: this shows that they can be asked, no more."""
+    truth = planted_truth()[0]
+    transcript = demo_calls()[f"{truth.company}/{truth.call_id}"]
+    provider = name.partition(":")[0].upper()
+    with Sandbox(World()) as sandbox:
+        sandbox.models.model.truth = demo_truth()
+        url = str(getattr(sandbox.models, address))
+        analyst = analyst_named(name, {f"{provider}_API_KEY": "any", f"{provider}_BASE_URL": url})
+        reading = analyst.extract(transcript)
+    assert analyst.name == name
+    assert truth.segment_index in {quote.segment_index for item in reading.candidates for quote in item.quotes}
+    assert reading.usage.requests >= 1
+    assert reading.usage.cost_usd is None or reading.usage.cost_usd > 0

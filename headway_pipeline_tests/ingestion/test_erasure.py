@@ -175,6 +175,19 @@ def test_a_call_that_was_erased_stays_so_through_private_and_back(at: Bench, tmp
     assert (at.states["1"], at.states["3"]) == ("deleted", "analysed")
 
 
+def test_a_missing_call_that_is_erased_is_looked_for_no_more(at: Bench, tmp_path: Path) -> None:
+    at.pass_by(hours=1)
+    at.script.calls = [listed for listed in at.script.calls if listed.external_id != "1"]
+    ingest(at)
+    assert [missing.external_id for missing in at.store.missing.list(at.workspace.id)] == ["1"]
+    erase_from(at, tmp_path)
+    at.script.looked_up.clear()
+    at.pass_by(days=2)
+    ingest(at)
+    assert (at.store.missing.list(at.workspace.id), at.script.looked_up) == ([], [])
+    assert str(at.reasons["1"]).startswith("erased: ")
+
+
 def test_the_database_itself_keeps_an_erased_call_a_tombstone(at: Bench, tmp_path: Path) -> None:
     erase_from(at, tmp_path)
     with pytest.raises(StoreError), at.store.database.writing() as connection:

@@ -3,12 +3,14 @@
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
+from headway_pipeline.ingestion.checkup import check_connector
 from headway_pipeline.ingestion.listing import list_calls
-from headway_pipeline.ingestion.run import Part, Run, StageReport
+from headway_pipeline.ingestion.run import Effects, Part, Run, StageReport
 from headway_pipeline.ingestion.sessions import health_of
 from headway_pipeline.model.errors import (
     BadCredentialsError,
@@ -221,3 +223,16 @@ def test_a_healthy_or_untried_connector_has_no_severity(store: Store) -> None:
     assert (connector(at).health_words, severity_of(connector(at))) == ("untried", None)
     listed(at)
     assert (connector(at).health_words, severity_of(connector(at))) == ("ok", None)
+
+
+def test_a_check_does_not_undo_what_listings_found_out(store: Store, tmp_path: Path) -> None:
+    """A quiet month of a key that has shown calls is no warning, and drift stays one though the key works."""
+    workspace = store.workspaces.add("Acme")
+    made = store.connectors.add(workspace.id, "files", settings={"path": [str(tmp_path)]})
+    assert check_connector(store, workspace, made, Effects()).health == ConnectorHealth.SEES_NOTHING
+    with store.leases.hold(workspace.id, "run-1") as lease:
+        store.listings.record_page(lease, made.id, [call("1")], NOW)
+    assert check_connector(store, workspace, made, Effects()).health == ConnectorHealth.OK
+    store.connectors.record_drift(made.id, Drift(10, 9, {}))
+    verdict = check_connector(store, workspace, store.connectors.find(workspace.id, "files"), Effects())
+    assert (verdict.health, verdict.is_usable) == (ConnectorHealth.DRIFTING, True)

@@ -107,6 +107,23 @@ def test_no_span_of_a_bucket_ever_sees_more_than_it_holds(
             assert sum(1 for at in admitted if first <= at < first + span) <= bucket.requests
 
 
+def test_of_two_buckets_for_one_span_the_smaller_one_holds() -> None:
+    """They share what was taken; the larger one used to hide the smaller."""
+    clock, book = Clock(), MemoryBook()
+    for _ in range(2):
+        limiter(clock, book, requests_per_second=1000, buckets=(Bucket(1, 9.0), Bucket(2, 9.0))).admit(NORMAL)
+    assert sum(clock.slept) >= 9
+
+
+def test_a_clock_that_is_set_back_costs_one_span_of_a_bucket_at_most() -> None:
+    clock, book = Clock(), MemoryBook()
+    for _ in range(2):
+        limiter(clock, book, requests_per_second=1000, buckets=(Bucket(2, 60.0),)).admit(NORMAL)
+    clock.now -= timedelta(hours=3)
+    limiter(clock, book, requests_per_second=1000, buckets=(Bucket(2, 60.0),)).admit(NORMAL)
+    assert sum(clock.slept) < 61
+
+
 def test_after_a_rest_a_bucket_is_used_at_once_and_then_its_span_is_waited_for() -> None:
     clock = Clock()
     gate = limiter(clock, requests_per_second=1000, buckets=(Bucket(3, 60.0),))

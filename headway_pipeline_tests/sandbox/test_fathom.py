@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from headway_pipeline.model.calls import Side
-from headway_pipeline.sandbox.fathom_shapes import created_at, recording_id
+from headway_pipeline.sandbox.fathom.shapes import created_at, recording_id
 from headway_pipeline.sandbox.server import Sandbox
 from headway_pipeline.sandbox.world import SandboxCall, Speaker, World
 from headway_pipeline_tests.sandbox_fixtures import (

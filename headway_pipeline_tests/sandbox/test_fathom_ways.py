@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from headway_pipeline.model.calls import Side
-from headway_pipeline.sandbox.fathom_shapes import recording_id
+from headway_pipeline.sandbox.fathom.shapes import recording_id
 from headway_pipeline.sandbox.keys import FathomUser
 from headway_pipeline.sandbox.rules import ErrorForm, FathomRules
 from headway_pipeline.sandbox.world import ALL_TEAMS, Course, SandboxCall, Sharing, Speaker, World

@@ -11,7 +11,7 @@ import requests
 
 from headway_pipeline.model.calls import Side
 from headway_pipeline.sandbox.addresses import long_id
-from headway_pipeline.sandbox.gong_shapes import sentences_of, workspace_id
+from headway_pipeline.sandbox.gong.shapes import sentences_of, workspace_id
 from headway_pipeline.sandbox.server import Sandbox
 from headway_pipeline.sandbox.world import Company, Speaker, Utterance, World
 from headway_pipeline_tests.sandbox_fixtures import (

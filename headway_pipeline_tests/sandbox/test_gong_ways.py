@@ -10,7 +10,7 @@ import pytest
 
 from headway_pipeline.model.calls import Side
 from headway_pipeline.sandbox.addresses import call_number
-from headway_pipeline.sandbox.gong_shapes import host_number
+from headway_pipeline.sandbox.gong.shapes import host_number
 from headway_pipeline.sandbox.keys import GONG_SCOPES, GongKey
 from headway_pipeline.sandbox.rules import GongRules
 from headway_pipeline.sandbox.speech import MadeUpSpeech

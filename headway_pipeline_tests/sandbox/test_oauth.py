@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from headway_pipeline.sandbox.fathom_shapes import recording_id
+from headway_pipeline.sandbox.fathom.shapes import recording_id
 from headway_pipeline.sandbox.keys import FathomUser, OAuthApp
 from headway_pipeline.sandbox.rules import FathomRules, GongRules
 from headway_pipeline.sandbox.server import Sandbox

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from headway_pipeline.sandbox.addresses import call_number
-from headway_pipeline.sandbox.fathom_shapes import created_at, recording_id
+from headway_pipeline.sandbox.fathom.shapes import created_at, recording_id
 from headway_pipeline.sandbox.world import NEVER, Change, Course, SandboxCall, World
 from headway_pipeline_tests.sandbox.clients import FathomClient, GongClient
 from headway_pipeline_tests.sandbox_fixtures import CUSTOMER, NOW, VENDOR, call, many_calls, world_of

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from headway_pipeline.model.windows import TimeWindow
 from headway_pipeline.sandbox import speech
-from headway_pipeline.sandbox.gong_views import DetailsView
+from headway_pipeline.sandbox.gong.views import DetailsView
 from headway_pipeline.sandbox.server import Sandbox
 from headway_pipeline.sandbox.speech import MadeUpSpeech
 from headway_pipeline.sandbox.timeline import Timeline

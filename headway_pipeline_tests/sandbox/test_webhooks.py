@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from headway_pipeline.sandbox.addresses import call_number
-from headway_pipeline.sandbox.fathom_webhooks import Webhook
+from headway_pipeline.sandbox.fathom.webhooks import Webhook
 from headway_pipeline.sandbox.server import Sandbox
 from headway_pipeline.sandbox.webhooks import (
     Delivery,

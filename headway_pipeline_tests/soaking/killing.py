@@ -9,7 +9,7 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -31,6 +31,7 @@ PRELOADED = (
 )
 #: Real seconds without a word: no stage of a soak takes so long.
 LONGEST_SILENCE_S = 600.0
+NEVER_S = float("inf")
 #: Guessed before the first one of a kind has ended.
 FIRST_GUESS_S = 0.3
 #: A process that is killed this soon after an answer may not have written it down.
@@ -104,8 +105,7 @@ class Killer:
         process.start()
         writer.close()
         self.runs += 1
-        target = self._due[0][1] if self._due and self._due[0][0] <= self._asked else None
-        ended, at = self._watch(process, reader, target)
+        ended, at = self._watch(process, reader, {step for run, step in self._due if run <= self._asked})
         process.join()
         reader.close()
         if ended is None:
@@ -117,28 +117,30 @@ class Killer:
             (self.locked_out if "another process writes" in words else self.broken).append(words)
         return True
 
-    def _watch(self, process: BaseProcess, reader: Connection, target: str | None) -> tuple[Ended | None, str | None]:
-        """Listen, and kill inside `target`; returns the end or None, and the stage it died in, if in any."""
+    def _watch(
+        self, process: BaseProcess, reader: Connection, wanted: Collection[str]
+    ) -> tuple[Ended | None, str | None]:
+        """Listen, and kill inside one of `wanted`; returns the end or None, and the stage it died in, if in any."""
         ended: Ended | None = None
         inside: str | None = None
-        kill_at, began = float("inf"), 0.0
+        kill_at, began, is_killed = NEVER_S, 0.0, False
         while True:
             if not reader.poll(min(LONGEST_SILENCE_S, max(0.0, kill_at - time.monotonic()))):
-                assert kill_at < float("inf"), f"no word for {LONGEST_SILENCE_S} s"
+                assert kill_at < NEVER_S, f"no word for {LONGEST_SILENCE_S} s"
                 self._kill(process)
-                kill_at = float("inf")
+                kill_at, is_killed = NEVER_S, True
             told = _next(reader)
             if told is None:
-                assert ended or process.exitcode in (None, -9), f"a run died by itself: {process.exitcode}"
+                assert ended or is_killed, "a run died by itself"
                 return ended, inside
             if isinstance(told, Ended):
                 ended = told
             elif told.begins:
                 inside, began = told.step, time.monotonic()
-                if told.step == target and process.is_alive():
+                if told.step in wanted and not is_killed:
                     kill_at = began + self._random.random() * self._lasted[told.step]
             else:
-                inside, kill_at = None, float("inf")
+                inside, kill_at = None, NEVER_S
                 self._lasted[told.step] = time.monotonic() - began
 
     def _kill(self, process: BaseProcess) -> None:

@@ -1,5 +1,6 @@
 """A workspace connected to a local Gong and, by two keys, to a local Fathom, in which everything goes wrong."""
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from headway_pipeline.sources.contract import Source
 from headway_pipeline.sources.fathom import FathomSource
 from headway_pipeline.sources.gong import GongSource
 from headway_pipeline.store import Store, open_store
+from headway_pipeline.store.leases import Leases
 from headway_pipeline.store.sealing import CredentialSealer
 from headway_pipeline_tests.soaking.clock import SharedClock
 from headway_pipeline_tests.soaking.weather import Weather
@@ -91,8 +93,13 @@ def first_day() -> datetime:
 
 
 def opened_store(url: str, clock: SharedClock) -> Store:
-    """The database of a setting, at the setting's time."""
-    return open_store(url, sealing=lambda: CredentialSealer([SEALING_KEY]), now=clock, sleep=clock.sleep)
+    """The database of a setting, at the setting's time.
+
+    Leases alone go by real time: who holds one renews it by real time, and made-up hours would end it meanwhile.
+    """
+    store = open_store(url, sealing=lambda: CredentialSealer([SEALING_KEY]), now=clock, sleep=clock.sleep)
+    store.leases = Leases(store.database, lambda: datetime.now(tz=UTC), time.sleep)
+    return store
 
 
 @contextmanager
@@ -110,7 +117,7 @@ def set_up(url: str, folder: Path, *, calls: int, days: int, seed: int, share: f
     soak = make_soak(calls, start=first_day(), seed=seed, days=days)
     clock = SharedClock.made(folder / "clock", soak.start)
     plan = FaultPlan(Faults(clock, stall_s=STALL_S, slow_s=SLOW_S), seed=seed, share=share)
-    weather = Weather(clock, seed)
+    weather = Weather(clock, soak, seed)
     store = opened_store(url, clock)
     with Sandbox(soak.world, clock=clock) as sandbox:
         sandbox.gong_rules = GongRules(requests_per_second=3, requests_per_day=10_000)

@@ -21,7 +21,7 @@ from headway_pipeline.model.errors import (
 from headway_pipeline.model.ledger import Presence
 from headway_pipeline.model.windows import TimeWindow, day_end, day_start, windows_of
 from headway_pipeline.sandbox.exchange import Reply, Request, html_reply, json_reply
-from headway_pipeline.sandbox.fathom_shapes import recording_id
+from headway_pipeline.sandbox.fathom.shapes import recording_id
 from headway_pipeline.sandbox.server import Sandbox
 from headway_pipeline.sandbox.world import SandboxCall, Speaker
 from headway_pipeline.sources.contract import Absence, CallRef, Hydration, NotHydrated, Page
@@ -579,11 +579,16 @@ def test_the_base_url_is_what_stands_before_meetings() -> None:
         assert clean_base_url(FathomSource, written) == FathomSource.default_base_url
 
 
+#: Refusals have no set form.
+PAGE_404 = Reply(404, b"<html>Not Found</html>", {"Content-Type": "text/html"})
+
+
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [
         (json_reply(200, {"transcript": []}), Presence.PRESENT),
         (json_reply(404, {"error": "Recording not found"}), Presence.GONE),
+        (PAGE_404, Presence.GONE),
         (json_reply(403, {"error": "Forbidden"}), Presence.GONE),
         (json_reply(422, {"error": "what"}), Presence.UNKNOWN),
     ],

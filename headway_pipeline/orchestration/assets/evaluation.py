@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -40,7 +41,7 @@ def evaluation_asset() -> dg.AssetsDefinition:
     return evaluation
 
 
-def _metadata(done: Evaluation) -> dict[str, dg.MetadataValue]:
+def _metadata(done: Evaluation) -> dict[str, Any]:
     rows = list(figure_rows(done))
     asked = [row for row in rows if row["asked"] is not None and row["value"] is not None]
     picture = f"![Figures beside what is asked]({png(figures_picture([done]))})"
@@ -48,21 +49,19 @@ def _metadata(done: Evaluation) -> dict[str, dg.MetadataValue]:
         "analyst": dg.MetadataValue.text(f"{done.analyst} {done.version}"),
         "met": dg.MetadataValue.text(f"{sum(row['value'] >= row['asked'] for row in asked)} of {len(asked)}"),
         "figures": dg.MetadataValue.md(picture if asked else "nothing was asked of any of the sets in the folder"),
-        "asked for": dg.MetadataValue.md(_table(asked)),
-        "all figures": dg.MetadataValue.md(_table(rows)),
+        "asked for": dg.MetadataValue.md("\n".join(map(_line, asked))),
+        "all figures": dg.MetadataValue.table([dg.TableRecord(_record(row)) for row in rows]),
         "CPU seconds": dg.MetadataValue.float(done.cpu_s),
         "run it": dg.MetadataValue.text("headway eval --data DIR --html report.html"),
     }
 
 
-def _table(rows: list[dict[str, object]]) -> str:
-    head = "| set | figure | value | 95 % | asked |\n|---|---|---:|---:|---:|\n"
-    return head + "\n".join(
-        f"| {row['data']} | {row['figure']} | {_shown(row['value'])} | {_shown(row['low'])} to {_shown(row['high'])} "
-        f"| {_shown(row['asked'])} |"
-        for row in rows
-    )
+def _line(row: dict[str, Any]) -> str:
+    # The page is narrow: the value comes first, so that it is never cut off.
+    mark = "" if row["value"] >= row["asked"] else " (short)"
+    return f"* **{row['value']:.3f}** of {row['asked']:.2f}{mark}: {row['figure']}, {row['data'].replace('_', ' ')}"
 
 
-def _shown(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else ""
+def _record(row: dict[str, Any]) -> dict[str, Any]:
+    kept = ("value", "low", "high", "asked", "cases", "figure", "data")
+    return {name: "" if row[name] is None else row[name] for name in kept}

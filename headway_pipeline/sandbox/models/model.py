@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 
 from headway_pipeline.sandbox.models.answering import Answer, Question, answer_to
 from headway_pipeline.sandbox.models.rules import ModelRules
@@ -72,6 +73,7 @@ class LocalModel:
         self.clock = clock
         self._sleep = sleep
         self._lock = threading.Lock()
+        self._numbers = count()
         self._asked: list[Asked] = []
         self._admitted: deque[datetime] = deque()
 
@@ -87,9 +89,10 @@ class LocalModel:
         return Counter(asked.key for asked in self.asked)
 
     def forget_asked(self) -> None:
-        """Empty the log."""
+        """Empty the log; the next answer is the first again."""
         with self._lock:
             self._asked.clear()
+            self._numbers = count()
 
     def wait_asked_for(self) -> int | None:
         """Seconds until the limit lets another request through; None where it may go now, which counts it."""
@@ -109,8 +112,8 @@ class LocalModel:
         """The answer, after the time it takes."""
         if self.rules.latency_s and not is_batch:
             self._sleep(self.rules.latency_s)
-        with self._lock:
-            number = len(self._asked)
+        # Two questions at once are two answers.
+        number = next(self._numbers)
         kinds = self.rules.misbehaviours
         answer = answer_to(question, self.truth, kinds[number % len(kinds)] if kinds else None, self.rules.obeys)
         if self.rules.is_fenced and answer.text:

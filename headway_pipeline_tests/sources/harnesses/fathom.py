@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from headway_pipeline.sandbox.fathom_shapes import recording_id
+from headway_pipeline.sandbox.fathom.shapes import recording_id
 from headway_pipeline.sandbox.server import Sandbox
 from headway_pipeline.sources.fathom import FathomSource
 from headway_pipeline_tests.sandbox_fixtures import API_TOKEN, call

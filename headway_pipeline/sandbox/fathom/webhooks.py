@@ -9,8 +9,8 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
-from headway_pipeline.sandbox.fathom_requests import RefusedError
-from headway_pipeline.sandbox.fathom_shapes import written
+from headway_pipeline.sandbox.fathom.requests import RefusedError
+from headway_pipeline.sandbox.fathom.shapes import written
 
 __all__ = ["Webhook", "WebhookBook"]
 

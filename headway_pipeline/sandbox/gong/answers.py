@@ -7,9 +7,9 @@ from http import HTTPStatus
 from typing import Any
 
 from headway_pipeline.sandbox.addresses import call_number
-from headway_pipeline.sandbox.cursors import LIFETIME, Cursor, CursorError, read_cursor, sign_cursor
 from headway_pipeline.sandbox.exchange import Request
-from headway_pipeline.sandbox.gong_requests import (
+from headway_pipeline.sandbox.gong.cursors import LIFETIME, Cursor, CursorError, read_cursor, sign_cursor
+from headway_pipeline.sandbox.gong.requests import (
     NO_CALLS,
     Filter,
     RefusedError,
@@ -17,8 +17,8 @@ from headway_pipeline.sandbox.gong_requests import (
     filter_of,
     listing_filter_of,
 )
-from headway_pipeline.sandbox.gong_shapes import call_data, metadata, transcript_of, users_of, workspaces_of
-from headway_pipeline.sandbox.gong_views import DetailsView, GongView, TranscriptsView
+from headway_pipeline.sandbox.gong.shapes import call_data, metadata, transcript_of, users_of, workspaces_of
+from headway_pipeline.sandbox.gong.views import DetailsView, GongView, TranscriptsView
 from headway_pipeline.sandbox.rules import GongRules
 from headway_pipeline.sandbox.timeline import Timeline
 from headway_pipeline.sandbox.world import Company, SandboxCall

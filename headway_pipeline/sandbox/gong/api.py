@@ -12,9 +12,9 @@ from http import HTTPStatus
 from typing import Any
 
 from headway_pipeline.sandbox.exchange import Reply, Request, json_reply, no_page
-from headway_pipeline.sandbox.gong_answers import SCOPES, GongAnswers
-from headway_pipeline.sandbox.gong_callers import GongCaller, basic_pair, bearer_token, gong_callers_of
-from headway_pipeline.sandbox.gong_requests import RefusedError
+from headway_pipeline.sandbox.gong.answers import SCOPES, GongAnswers
+from headway_pipeline.sandbox.gong.callers import GongCaller, basic_pair, bearer_token, gong_callers_of
+from headway_pipeline.sandbox.gong.requests import RefusedError
 from headway_pipeline.sandbox.oauth import TokenDesk
 from headway_pipeline.sandbox.quotas import GongQuotas
 from headway_pipeline.sandbox.rules import GongRules

@@ -7,8 +7,8 @@ from http import HTTPStatus
 from typing import Any
 
 from headway_pipeline.sandbox.exchange import Request
-from headway_pipeline.sandbox.fathom_callers import FathomCaller
-from headway_pipeline.sandbox.fathom_requests import (
+from headway_pipeline.sandbox.fathom.callers import FathomCaller
+from headway_pipeline.sandbox.fathom.requests import (
     HEAVY_INCLUDES,
     RefusedError,
     filter_of,
@@ -17,7 +17,7 @@ from headway_pipeline.sandbox.fathom_requests import (
     page_token,
     window_of,
 )
-from headway_pipeline.sandbox.fathom_shapes import (
+from headway_pipeline.sandbox.fathom.shapes import (
     action_items_of,
     created_at,
     highlights_of,

@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 from headway_pipeline.model.windows import TimeWindow
 from headway_pipeline.sandbox.exchange import Request
-from headway_pipeline.sandbox.fathom_views import MeetingFilter
+from headway_pipeline.sandbox.fathom.views import MeetingFilter
 from headway_pipeline.sandbox.world import ALWAYS, NEVER
 
 __all__ = [

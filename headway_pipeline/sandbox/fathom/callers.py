@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from headway_pipeline.sandbox.fathom_shapes import created_at, recording_id
-from headway_pipeline.sandbox.fathom_views import FathomView
+from headway_pipeline.sandbox.fathom.shapes import created_at, recording_id
+from headway_pipeline.sandbox.fathom.views import FathomView
 from headway_pipeline.sandbox.keys import FathomUser, OAuthApp
 from headway_pipeline.sandbox.timeline import Timeline
 from headway_pipeline.sandbox.world import Company, World

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from headway_pipeline.sandbox.gong_answers import GongCalls
+from headway_pipeline.sandbox.gong.answers import GongCalls
 from headway_pipeline.sandbox.keys import GONG_SCOPES, GongKey, OAuthApp
 from headway_pipeline.sandbox.world import NEVER, World
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from headway_pipeline.model.windows import TimeWindow
-from headway_pipeline.sandbox.fathom_shapes import appears_at, customer_domains, domains_type, recorder_of
+from headway_pipeline.sandbox.fathom.shapes import appears_at, customer_domains, domains_type, recorder_of
 from headway_pipeline.sandbox.keys import FathomUser
 from headway_pipeline.sandbox.world import ALL_TEAMS, NEVER, Company, SandboxCall
 

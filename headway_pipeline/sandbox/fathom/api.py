@@ -16,10 +16,10 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from headway_pipeline.sandbox.exchange import Reply, Request, html_reply, json_reply, no_page
-from headway_pipeline.sandbox.fathom_answers import FathomAnswers
-from headway_pipeline.sandbox.fathom_callers import FathomCaller, fathom_callers_of
-from headway_pipeline.sandbox.fathom_requests import RefusedError, is_heavy
-from headway_pipeline.sandbox.fathom_webhooks import Webhook, WebhookBook
+from headway_pipeline.sandbox.fathom.answers import FathomAnswers
+from headway_pipeline.sandbox.fathom.callers import FathomCaller, fathom_callers_of
+from headway_pipeline.sandbox.fathom.requests import RefusedError, is_heavy
+from headway_pipeline.sandbox.fathom.webhooks import Webhook, WebhookBook
 from headway_pipeline.sandbox.oauth import TokenDesk
 from headway_pipeline.sandbox.quotas import FathomQuotas, Standing
 from headway_pipeline.sandbox.rules import ErrorForm, FathomRules

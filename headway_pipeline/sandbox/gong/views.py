@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from headway_pipeline.model.windows import TimeWindow
-from headway_pipeline.sandbox.gong_shapes import host_number, workspace_number
+from headway_pipeline.sandbox.gong.shapes import host_number, workspace_number
 from headway_pipeline.sandbox.world import ALWAYS, NEVER, SandboxCall
 
 __all__ = ["DetailsView", "GongView", "TranscriptsView"]
