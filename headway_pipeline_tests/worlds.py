@@ -37,7 +37,7 @@ def sandbox_call(number: int, *, days_ago: int = 1, ask: str = ASK) -> SandboxCa
     """A call of a minute: the vendor asks, the customer answers."""
     said = [
         ("v", "Thanks for joining, how has the month been for you and your team?"),
-        ("c", f"Mostly fine, I would say. To be honest {ask}. Call number {number} of mine about it, by the way."),
+        ("c", f"Mostly fine, I would say. To be honest {ask}. This is visit {number} of the year."),
         ("v", "I hear you, let me take that back to the people here who can do something about it."),
         ("c", CHAT),
     ]
