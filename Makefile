@@ -20,9 +20,9 @@ demo: $(VENV)/.runtime
 up: $(VENV)/.runtime
 	$(BIN)/headway up
 
-# Three at a time on two cores: a good part of the tests waits for daemons, browsers and clocks.
+# Three files at a time on two cores: a good part of the tests waits for daemons, browsers and clocks.
 test: $(VENV)/.development
-	$(BIN)/python -m pytest -n 3 --dist loadgroup
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 lint: $(VENV)/.development
 	$(BIN)/ruff check $(PACKAGES)

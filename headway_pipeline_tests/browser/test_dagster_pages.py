@@ -6,14 +6,10 @@ The tests build on one another in their order: the backfill's results are what t
 import re
 from datetime import timedelta
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from headway_pipeline_tests.browser.conftest import SECOND, Stack
 from headway_pipeline_tests.worlds import ASK, TODAY
-
-#: One after the other in one process, whatever else runs beside them.
-pytestmark = pytest.mark.xdist_group("browser")
 
 CHAIN = ["raw_calls", "transcripts", "relevance_scores", "extracted_features", "theme_matched_features"]
 
