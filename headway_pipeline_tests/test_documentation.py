@@ -104,7 +104,8 @@ def test_every_scenario_of_the_sandbox_is_in_its_document(name: str) -> None:
     assert f"| `{name}` |" in (ROOT / "docs" / "sandbox.md").read_text(encoding="utf-8")
 
 
-def test_everything_dagster_shows_is_in_the_document_of_the_assets() -> None:
+def test_everything_dagster_shows_is_in_the_document_of_the_assets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADWAY_EVAL_DATA", "labelled")
     defs = build_defs()
     graph, repository = defs.resolve_asset_graph(), defs.get_repository_def()
     # The job that Dagster itself makes for all assets begins with two lines.

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,8 +19,11 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def defs() -> dg.Definitions:
-    return build_defs()
+def defs() -> Iterator[dg.Definitions]:
+    """As they are where labelled sets are."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("HEADWAY_EVAL_DATA", "labelled")
+        yield build_defs()
 
 
 def test_the_chain_is_the_five_assets_each_after_the_one_before(defs: dg.Definitions) -> None:
@@ -54,6 +58,14 @@ def test_the_evaluation_stands_apart_and_an_ingest_never_runs_it(defs: dg.Defini
     assert {key.to_user_string() for key in ingested} == set(CHAIN)
     measured = defs.resolve_job_def("evaluate").asset_layer.selected_asset_keys
     assert {key.to_user_string() for key in measured} == {"evaluation"}
+
+
+def test_without_labelled_sets_only_the_chain_can_be_materialized(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ "Materialize all" over a range of dates would ask for an evaluation that can only fail."""
+    monkeypatch.delenv("HEADWAY_EVAL_DATA", raising=False)
+    defs = build_defs()
+    assert {key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()} == set(CHAIN)
+    assert "evaluate" not in {job.name for job in defs.get_repository_def().get_all_jobs()}
 
 
 def test_the_checks_are_those_that_are_promised(defs: dg.Definitions) -> None:

@@ -15,22 +15,18 @@ from headway_pipeline.orchestration.assets.relevance_scores import relevance_sco
 from headway_pipeline.orchestration.assets.theme_matched_features import theme_matched_features_asset
 from headway_pipeline.orchestration.assets.transcripts import transcripts_asset
 
-__all__ = ["CHAIN", "build_assets"]
+__all__ = ["CHAIN", "build_assets", "evaluation_asset"]
 
 #: Names of the assets that carry a call from its listing to its theme, in flow order.
 CHAIN = ("raw_calls", "transcripts", "relevance_scores", "extracted_features", "theme_matched_features")
 
 
 def build_assets(partitions: dg.MultiPartitionsDefinition) -> Sequence[dg.AssetsDefinition]:
-    """The chain, all on the same partitions and with the same backfill policy, so that one run holds it.
-
-    Apart from it stands `evaluation`, without partitions.
-    """
+    """The chain, all on the same partitions and with the same backfill policy, so that one run holds it."""
     return [
         raw_calls_asset(partitions),
         transcripts_asset(partitions),
         relevance_scores_asset(partitions),
         extracted_features_asset(partitions),
         theme_matched_features_asset(partitions),
-        evaluation_asset(),
     ]
