@@ -189,7 +189,7 @@ def test_the_doctor_finds_a_fresh_installation_fit(headway: Headway, empty_home:
     findings = {found["name"]: found for found in json.loads(said.out)}
     assert said.code == 0
     assert {"home", "database", "credentials", "sources", "analyst", "dagster"} == set(findings)
-    assert "6 assets" in findings["dagster"]["words"]
+    assert "5 assets" in findings["dagster"]["words"]
 
 
 def test_the_doctor_names_what_to_mend_and_exits_with_one(headway: Headway, empty_home: Path) -> None:
