@@ -117,13 +117,3 @@ def installed(
             store.themes.add(workspace.id, name, description="Getting data out on a schedule")
         yield Installation(settings, sandbox, store, workspace)
     store.close()
-
-
-@contextmanager
-def copied(original: Installation, home: Path, environment: pytest.MonkeyPatch) -> Iterator[Installation]:
-    """A copy of an installation, whose store is closed, before the same sandbox; the original stays as it is."""
-    shutil.copytree(original.settings.home, home)
-    settings = use_home(home, environment)
-    store = open_configured_store(settings)
-    yield Installation(settings, original.sandbox, store, original.workspace)
-    store.close()

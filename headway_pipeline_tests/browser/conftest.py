@@ -105,8 +105,7 @@ def stack(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
                 stack.stop_schedules()
                 yield stack
             finally:
-                os.killpg(process.pid, signal.SIGTERM)
-                process.wait(timeout=60)
+                _stop(process)
 
 
 def _add_second(sandbox: Sandbox, installation: Installation) -> Workspace:
@@ -136,6 +135,16 @@ def _start(home: Path, port: int) -> "subprocess.Popen[bytes]":
             env={**os.environ, "HEADWAY_HOME": str(home)},
             start_new_session=True,
         )
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    """End the whole group, by force where asking takes too long; no Dagster outlives its tests."""
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(timeout=60)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=10)
 
 
 def _wait_until_up(port: int, process: "subprocess.Popen[bytes]") -> None:
