@@ -20,9 +20,10 @@ demo: $(VENV)/.runtime
 up: $(VENV)/.runtime
 	$(BIN)/headway up
 
-# Three files at a time on two cores: a good part of the tests waits for daemons, browsers and clocks.
+# Three files at a time on two cores, for a good part of the tests waits for daemons, browsers and clocks; in their order,
+# which begins with the pages, so that the longest wait does not come last.
 test: $(VENV)/.development
-	$(BIN)/python -m pytest -n 3 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.development
 	$(BIN)/ruff check $(PACKAGES)
