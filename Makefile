@@ -20,8 +20,8 @@ demo: $(VENV)/.runtime
 up: $(VENV)/.runtime
 	$(BIN)/headway up
 
-# Three files at a time on two cores, for a good part of the tests waits for daemons, browsers and clocks; in their order,
-# which begins with the pages, so that the longest wait does not come last.
+# Three files at a time on two cores, for a good part of the tests waits for daemons, browsers and clocks; in their own
+# order, so that the pages, which wait longest, come early.
 test: $(VENV)/.development
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
