@@ -46,6 +46,9 @@ NOTED_REASONS = set(ReasonCode) - {
     ReasonCode.GONE,
     ReasonCode.ERASED,
 }
+#: Checks that repeat, in the browser, what the connectors' advice and the run's own failure say here.
+CONNECTORS_CHECK = "connectors_healthy"
+SOURCE_CHECKS = frozenset({CONNECTORS_CHECK, "sources_complete"})
 LEDGER_COUNTS = tuple(state for state in MessageState if state != MessageState.LISTED)
 
 
@@ -116,9 +119,12 @@ def build_report(
         for connector in connectors
         if connector.advice is not None
     ]
-    warnings = [f"warning: {words}" for words in (*advice, *outcome.warnings.values())]
+    checked = (words for name, words in outcome.warnings.items() if name != CONNECTORS_CHECK)
+    warnings = [f"warning: {words}" for words in (*advice, *checked)]
     notes = (*warnings, *(sorted(waiting) if outcome.has_succeeded else ()))
-    failures = outcome.failures + tuple(f"check {name}: {words}" for name, words in outcome.failed_checks.items())
+    told = SOURCE_CHECKS if outcome.failures and outcome.is_incomplete_only else frozenset[str]()
+    failed = (f"check {name}: {words}" for name, words in outcome.failed_checks.items() if name not in told)
+    failures = (*outcome.failures, *failed)
     if reader == OFFLINE and not is_chosen:
         notes += (OFFLINE_WORDS,)
     codes = {waiting.reason.code for waiting in standing}

@@ -250,9 +250,17 @@ def test_g16_a_key_that_never_returned_a_call_is_a_warning_wherever_its_health_i
     assert said.code == 0, said.err
     assert "gong: 0 listed, 0 new, 0 changed, 0 unchanged; 1 requests; sees nothing" in said.out
     assert "warning: gong: sees nothing: the credentials work, but have never shown a call" in said.err
+    assert said.err.count("never shown a call") == 1
     assert "sees nothing" in headway("status", "--workspace-id", "acme").out
     listed = json.loads(headway("connector", "list", "--workspace-id", "acme", "--format", "json").out)
     assert (listed[0]["health"], listed[0]["health_words"]) == ("sees_nothing", "sees nothing")
     checked = headway("connector", "check", "--workspace-id", "acme", "gong")
     assert checked.out.startswith("gong: sees nothing.")
     assert "warning: gong: the credentials work" in checked.err
+
+
+def test_what_a_person_must_mend_is_said_once(headway: Headway, installation: Installation) -> None:
+    """The checks of the page say the same; here it stood three times."""
+    installation.sandbox.faults.append(lambda _request: json_reply(401, {"errors": ["who are you"]}))
+    said = headway(*INGEST)
+    assert (said.code, said.err.count("gong answers 401")) == (1, 1), said.err
