@@ -9,7 +9,7 @@ from headway_pipeline.analysis.offline.candidates import Heard
 from headway_pipeline.analysis.offline.gathering import SURE, gather
 from headway_pipeline.analysis.offline.judging import By, judge_all
 from headway_pipeline.analysis.offline.rules import REPORTING_THRESHOLD, Verdict
-from headway_pipeline.analysis.offline.sentences import Clause, clauses_of
+from headway_pipeline.analysis.offline.sentences import QUESTION_MARKS, Clause, clauses_of
 from headway_pipeline.analysis.offline.sentiment import Tone, tone_of
 from headway_pipeline.model.calls import Side, Transcript
 
@@ -40,6 +40,10 @@ def _turns(transcript: Transcript) -> Iterator[tuple[Clause | None, list[Clause]
     """The clauses of each turn that is not a vendor's, with the vendor's question right before it."""
     question: Clause | None = None
     for segment in transcript.segments:
+        if segment.side is Side.VENDOR and not any(mark in segment.text for mark in QUESTION_MARKS):
+            # Half of a call: cutting it up would be in vain.
+            question = None
+            continue
         clauses = list(clauses_of(segment))
         if segment.side is Side.VENDOR:
             question = clauses[-1] if clauses and clauses[-1].is_question else None

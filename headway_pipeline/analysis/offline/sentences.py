@@ -10,7 +10,10 @@ from dataclasses import dataclass
 
 from headway_pipeline.model.calls import Segment, Side
 
-__all__ = ["Clause", "clauses_of", "words_of"]
+__all__ = ["QUESTION_MARKS", "Clause", "clauses_of", "words_of"]
+
+#: The second is of full width.
+QUESTION_MARKS = ("?", "\uff1f")
 
 #: A sentence of more words than this is cut into clauses.
 LONG_SENTENCE_WORDS = 30
@@ -81,7 +84,7 @@ def clauses_of(segment: Segment) -> Iterator[Clause]:
         text = segment.text[start:end]
         words = words_of(text)
         if words:
-            is_question = text.rstrip("\"'\u201d\u2019)]").endswith(("?", "\uff1f"))
+            is_question = text.rstrip("\"'\u201d\u2019)]").endswith(QUESTION_MARKS)
             yield Clause(segment.index, segment.side, start, end, text, words, is_question, number)
             number += 1
 
