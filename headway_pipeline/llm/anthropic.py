@@ -74,15 +74,7 @@ class AnthropicProvider(BatchProvider):
     def _wire(self) -> Wire:
         from anthropic import AnthropicError, APIStatusError
 
-        return Wire(
-            provider=self.name,
-            label=self.label,
-            key_variable=self.key_variable,
-            status_error=APIStatusError,
-            any_error=AnthropicError,
-            id_header="request-id",
-            hidden=(self.access.api_key,),
-        )
+        return Wire.of(self, status_error=APIStatusError, any_error=AnthropicError, id_header="request-id")
 
     def close(self) -> None:
         """As the contract says."""

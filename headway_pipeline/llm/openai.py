@@ -84,15 +84,7 @@ class OpenAIProvider(BatchProvider):
     def _wire(self) -> Wire:
         from openai import APIStatusError, OpenAIError
 
-        return Wire(
-            provider=self.name,
-            label=self.label,
-            key_variable=self.key_variable,
-            status_error=APIStatusError,
-            any_error=OpenAIError,
-            id_header="x-request-id",
-            hidden=(self.access.api_key,),
-        )
+        return Wire.of(self, status_error=APIStatusError, any_error=OpenAIError, id_header="x-request-id")
 
     def close(self) -> None:
         """As the contract says."""

@@ -28,6 +28,8 @@ from headway_pipeline.model.errors import (
 if TYPE_CHECKING:
     import httpx2
 
+    from headway_pipeline.llm.contract import Provider
+
 __all__ = ["RawReply", "Spoken", "Wire", "json_lines"]
 
 #: How much of a provider's own words an error shows.
@@ -99,6 +101,21 @@ class Wire:
     id_header: str
     hidden: Sequence[str] = field(repr=False, default=())
     now: Callable[[], datetime] = lambda: datetime.now(tz=UTC)
+
+    @classmethod
+    def of(
+        cls, provider: "Provider", *, status_error: type[Exception], any_error: type[Exception], id_header: str
+    ) -> "Wire":
+        """The wire of a provider object; its key is what no error may show."""
+        return cls(
+            provider=provider.name,
+            label=provider.label,
+            key_variable=provider.key_variable,
+            status_error=status_error,
+            any_error=any_error,
+            id_header=id_header,
+            hidden=(provider.access.api_key,),
+        )
 
     def ask(self, send: Callable[[], RawReply], model: str = "", quoted: Sequence[str] = ()) -> Spoken:
         """What `send` brings back, as a JSON object.
