@@ -171,17 +171,23 @@ def _instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
 
 @contextmanager
 def _quiet(*, verbose: bool) -> Iterator[None]:
-    """Keep Dagster's own log and warnings off the terminal unless they were asked for."""
-    logger = logging.getLogger("dagster")
-    level = logger.level
+    """Keep Dagster's own log and warnings off the terminal, and ours short, unless they were asked for."""
+    logger, ours = logging.getLogger("dagster"), logging.getLogger("headway_pipeline")
+    level, our_level = logger.level, ours.level
+    shown = logging.StreamHandler()
     with warnings.catch_warnings():
         if not verbose:
             warnings.simplefilter("ignore")
             logger.setLevel(logging.CRITICAL + 1)
+        else:
+            ours.setLevel(logging.DEBUG)
+            ours.addHandler(shown)
         try:
             yield
         finally:
             logger.setLevel(level)
+            ours.setLevel(our_level)
+            ours.removeHandler(shown)
 
 
 def _run_config(request: IngestRequest) -> dict[str, Any]:
