@@ -77,11 +77,11 @@ def test_refused_credentials_are_for_a_person_and_a_full_quota_for_a_later_run()
 
 
 def test_tries_of_a_step_are_counted_and_lie_further_and_further_apart() -> None:
-    waits = []
+    waits: list[float] = []
     for attempt in range(len(failures.WAITS_S)):
         with pytest.raises(dg.RetryRequested) as caught, translated(attempt):
             raise DatabaseUnavailableError("the database is away")
-        waits.append(caught.value.seconds_to_wait)
+        waits.append(caught.value.seconds_to_wait or 0)
     assert waits == sorted(set(waits))
     with pytest.raises(dg.Failure, match="away"), translated(len(failures.WAITS_S)):
         raise DatabaseUnavailableError("the database is away")
@@ -179,7 +179,7 @@ def test_what_a_person_must_mend_is_tried_once(
     assert stage.tries == 1
 
 
-def test_no_asset_and_no_check_has_a_policy_that_would_repeat_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_asset_and_no_check_has_a_policy_that_would_repeat_everything() -> None:
     """A `RetryPolicy` repeats whatever is raised, a permanent error and a defect, too."""
     repository = build_defs().get_repository_def()
     definitions = [*repository.assets_defs_by_key.values(), *repository.asset_checks_defs_by_key.values()]

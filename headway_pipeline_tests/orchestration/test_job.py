@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import dagster as dg
 
+from headway_pipeline.orchestration import failures
 from headway_pipeline.orchestration.graph import build_defs
 from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, partition_key
 from headway_pipeline.orchestration.resources import LedgerResource
@@ -210,6 +211,7 @@ def test_a_database_that_is_gone_fails_the_run_in_words(
     import pytest
 
     assert isinstance(monkeypatch, pytest.MonkeyPatch)
+    monkeypatch.setattr(failures, "WAITS_S", ())
     monkeypatch.setenv("DATABASE_URL", "postgresql://someone:hunter2@127.0.0.1:1/none")
     result = run_job()
     assert not result.success
