@@ -1,6 +1,7 @@
 """The environment, read once into one typed object. Nothing else reads environment variables."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -31,6 +32,8 @@ ENVIRONMENT_VARIABLES: Mapping[str, str] = {
     "OPENAI_BASE_URL": "another address than OpenAI's, with its `/v1`: a proxy, the sandbox",
     "OPENAI_COMPATIBLE_API_KEY": "key for a compatible server, if it wants one",
     "OPENAI_COMPATIBLE_BASE_URL": "address of a compatible server, with its `/v1`: Ollama, vLLM, llama.cpp, Azure",
+    "HEADWAY_ALERT_URL": "Slack-compatible webhook that is told of failed runs",
+    "HEADWAY_DAGSTER_URL": "where Dagster's pages are, for links; http://127.0.0.1:3000 when unset",
     "GONG_ACCESS_KEY": "Gong access key for a connector made with `--credentials env`",
     "GONG_SECRET_KEY": "Gong secret key for a connector made with `--credentials env`",
     "FATHOM_API_TOKEN": "Fathom API key for a connector made with `--credentials env`",
@@ -45,6 +48,7 @@ IGNORED_VARIABLES: Mapping[str, str] = {
 HOME_FOLDER = ".headway"
 DEFAULT_YEARS_BACK = 2
 DEFAULT_CALLS_AT_ONCE = 16
+DEFAULT_DAGSTER_URL = "http://127.0.0.1:3000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ class Settings:
         environment: the variables sources and models may read credentials from.
         budget_usd: the most that models may cost a workspace in a calendar month, or None.
         calls_at_once: how many calls a model reads at the same time.
+        alert_url: where failed runs are told; whoever has it may write there.
+        dagster_url: where Dagster's pages are.
     """
 
     home: Path
@@ -68,6 +74,8 @@ class Settings:
     environment: Mapping[str, str] = field(repr=False, default_factory=dict)
     budget_usd: float | None = None
     calls_at_once: int = DEFAULT_CALLS_AT_ONCE
+    alert_url: str | None = field(repr=False, default=None)
+    dagster_url: str = DEFAULT_DAGSTER_URL
 
     @property
     def is_embedded(self) -> bool:
@@ -145,6 +153,8 @@ def load_settings(environment: Mapping[str, str], working_folder: Path) -> Setti
         environment=dict(environment),
         budget_usd=_number(environment, "HEADWAY_BUDGET_USD", at_least=0.0),
         calls_at_once=int(_number(environment, "HEADWAY_CALLS_AT_ONCE", at_least=1.0) or DEFAULT_CALLS_AT_ONCE),
+        alert_url=_url(environment, "HEADWAY_ALERT_URL"),
+        dagster_url=_url(environment, "HEADWAY_DAGSTER_URL") or DEFAULT_DAGSTER_URL,
     )
 
 
@@ -160,6 +170,16 @@ def current_settings() -> Settings:
 
 def _hosts(listed: str) -> frozenset[str]:
     return frozenset(host.strip().lower() for host in listed.split(",") if host.strip())
+
+
+def _url(environment: Mapping[str, str], name: str) -> str | None:
+    """The address a variable holds; None where it is not set. It may be a secret, so it is not shown."""
+    written = environment.get(name, "").strip()
+    if not written:
+        return None
+    if not re.fullmatch(r"https?://[^\s/]+\S*", written):
+        raise ConfigurationError(f"{name} is no address", "write it with https:// or http://, or unset it")
+    return written
 
 
 def _number(environment: Mapping[str, str], name: str, *, at_least: float) -> float | None:

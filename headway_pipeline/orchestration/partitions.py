@@ -4,7 +4,7 @@ Concept: https://docs.dagster.io/guides/build/partitions-and-backfills/partition
 A key reads `2026-11-20|acme`: Dagster sorts dimensions by name.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
@@ -18,10 +18,12 @@ __all__ = [
     "partition_key",
     "range_tags",
     "workspace_days",
+    "workspaces_of_run",
 ]
 
 #: Name of the dynamic dimension in Dagster's instance; its keys are the slugs of active workspaces.
 WORKSPACE_PARTITIONS = "workspace"
+RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
 
 def build_partitions(start: date) -> dg.MultiPartitionsDefinition:
@@ -46,6 +48,16 @@ def range_tags(slug: str, since: date, until: date) -> dict[str, str]:
         "dagster/asset_partition_range_end": partition_key(slug, until),
         "workspace": slug,
     }
+
+
+def workspaces_of_run(tags: Mapping[str, str]) -> tuple[str, ...]:
+    """The slugs a run's tags name, sorted: a run of ours, of a single key or of a backfill.
+
+    Of a rectangle of several workspaces its tags name the first and the last.
+    """
+    keys = [tags[name] for name in RANGE_TAGS if name in tags]
+    named = [tags[name] for name in ("workspace", "dagster/partition/workspace") if name in tags]
+    return tuple(sorted({*named, *(key.rpartition("|")[2] for key in keys)}))
 
 
 @dataclass(frozen=True, slots=True)

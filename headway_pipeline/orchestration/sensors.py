@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from headway_pipeline.orchestration.alerts import build_alert_sensor
 from headway_pipeline.orchestration.assets import CHAIN
 from headway_pipeline.orchestration.batches import build_batch_sensors
 from headway_pipeline.orchestration.failures import translated
@@ -58,4 +59,4 @@ def build_sensors() -> list[dg.SensorDefinition]:
             requests.append(partitions.build_delete_request(list(change.remove)))
         return dg.SensorResult(dynamic_partitions_requests=requests)
 
-    return [workspaces_as_partitions, *build_batch_sensors()]
+    return [workspaces_as_partitions, *build_batch_sensors(), build_alert_sensor()]
