@@ -20,6 +20,8 @@ from headway_pipeline.store.erasure import Erasures
 from headway_pipeline.store.extractions import Extractions
 from headway_pipeline.store.filings import Filings
 from headway_pipeline.store.hints import Hints
+from headway_pipeline.store.idempotency import Idempotency
+from headway_pipeline.store.ingest_requests import IngestRequests
 from headway_pipeline.store.leases import Leases
 from headway_pipeline.store.listings import Listings
 from headway_pipeline.store.messages import Ledger, Messages
@@ -80,6 +82,8 @@ class Store:
         self.erasures = Erasures(ledger)
         self.api_tokens = ApiTokens(database, now)
         self.audit_log = AuditLog(database, now)
+        self.idempotency = Idempotency(database, now)
+        self.ingest_requests = IngestRequests(database, now)
 
     def within(self, workspace_id: uuid.UUID) -> "Store":  # noqa: ARG002
         """The store as one workspace may see it."""
