@@ -14,17 +14,18 @@ from headway_pipeline.api.access import OPEN
 from headway_pipeline.api.launching import Launcher
 from headway_pipeline.api.problems import Problem, install_problems
 from headway_pipeline.api.rates import Limits
-from headway_pipeline.api.routes import audit_log, health, themes, workspaces
+from headway_pipeline.api.routes import audit_log, connectors, health, ingests, themes, workspaces
 from headway_pipeline.api.wall import Wall
 from headway_pipeline.api.wiring import Wiring
 from headway_pipeline.model.errors import MalformedRequestError
 from headway_pipeline.settings import Settings
+from headway_pipeline.sources.discovery import discover
 from headway_pipeline.store import Store
 
 __all__ = ["build_api"]
 
 #: Every module of `routes/`; a test holds the list against the folder.
-ROUTERS = (health.router, workspaces.router, themes.router, audit_log.router)
+ROUTERS = (health.router, workspaces.router, themes.router, ingests.router, audit_log.router)
 
 DEFAULT_LIMITS = Limits()
 
@@ -63,7 +64,7 @@ def build_api(
     app.state.wiring = Wiring(store, settings, launcher, now)
     install_problems(app)
     app.add_middleware(Wall, wiring=app.state.wiring, limits=limits)
-    for router in ROUTERS:
+    for router in (*ROUTERS, connectors.build_router(discover())):
         app.include_router(router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's own way
 

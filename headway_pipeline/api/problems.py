@@ -194,11 +194,13 @@ def install_problems(app: FastAPI) -> None:
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What a route declares of its refusals in OpenAPI: those of every route behind a token, and `statuses`."""
+    declared: dict[int | str, dict[str, Any]] = (
+        {304: {"description": HTTPStatus(304).phrase}} if 304 in statuses else {}
+    )
     everywhere = (400, 401, 403, 404, 405, 408, 413, 415, 421, 422, 429, 500, 503)
-    return {
-        status: {
+    for status in sorted({*everywhere, *statuses} - {304}):
+        declared[status] = {
             "description": HTTPStatus(status).phrase,
             "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
-        for status in sorted({*everywhere, *statuses})
-    }
+    return declared

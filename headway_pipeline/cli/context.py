@@ -12,10 +12,20 @@ from headway_pipeline.cli.output import say
 from headway_pipeline.model.errors import InputError
 from headway_pipeline.settings import Settings, current_settings
 
-__all__ = ["made_format_option", "opened", "read_day", "ready_settings", "verbose_option", "workspace_option"]
+__all__ = [
+    "COMMAND_LINE",
+    "made_format_option",
+    "opened",
+    "read_day",
+    "ready_settings",
+    "verbose_option",
+    "workspace_option",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+#: How the audit log names whoever is at the keyboard of this machine.
+COMMAND_LINE = "command line"
 #: Far from the ends of the calendar, where adding a day would fail.
 FIRST_YEAR, LAST_YEAR = 1970, 2999
 
