@@ -133,12 +133,19 @@ def _failed(error: Exception) -> JSONResponse:
 
 def _invalid(error: RequestValidationError) -> JSONResponse:
     found = [
-        FieldProblem(where="/".join(_part(part) for part in one["loc"]), problem=str(one["msg"]))
+        FieldProblem(where="/".join(_part(part) for part in one["loc"]), problem=_problem(one))
         for one in error.errors()
     ]
     if any(one["type"] == "json_invalid" for one in error.errors()):
         return _response(KINDS[errors.MalformedRequestError], "the body is no JSON", "send one JSON object")
     return _response(INVALID, "the request is not valid", "see `errors`", found)
+
+
+def _problem(one: Mapping[str, Any]) -> str:
+    if one["type"] == "union_tag_invalid":
+        # Its own words repeat what was sent.
+        return f"{one['ctx']['discriminator']} should be one of {one['ctx']['expected_tags']}"
+    return str(one["msg"])
 
 
 def _part(part: int | str) -> str:

@@ -4,7 +4,7 @@ The API starts no run of its own: a run belongs to Dagster's queue, with its lim
 """
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from headway_pipeline.api.launching import RunState
@@ -69,12 +69,13 @@ class DagsterWebserver:
 
     def launch(self, request: IngestRequestRow) -> str | None:
         """As `Launcher.launch`."""
-        # Dagster's own code costs seconds to import; only who asks for a run pays them.
-        from headway_pipeline.orchestration.jobs import INGEST_JOB
-        from headway_pipeline.orchestration.requested import partition_of, run_config, run_tags
-
         try:
-            repository = self._repository(INGEST_JOB)
+            nodes = self._ask(FIND_JOB)["repositoriesOrError"]["nodes"]
+            # Dagster's own code costs seconds to import; they are paid once, and where there is a Dagster to ask.
+            from headway_pipeline.orchestration.jobs import INGEST_JOB
+            from headway_pipeline.orchestration.requested import partition_of, run_config, run_tags
+
+            repository = _repository_of(nodes, INGEST_JOB)
             definition, key = partition_of(request)
             self._ask(ADD_PARTITION, repository=repository, name=definition, key=key)
             tags = [{"key": name, "value": value} for name, value in run_tags(request).items()]
@@ -99,13 +100,6 @@ class DagsterWebserver:
             logger.warning("the state of runs is not known: Dagster at %s: %s", self._url, error)
             return {}
 
-    def _repository(self, job: str) -> dict[str, str]:
-        """Where a job is among the code that Dagster has loaded."""
-        for node in self._ask(FIND_JOB)["repositoriesOrError"]["nodes"]:
-            if any(found["name"] == job for found in node["jobs"]):
-                return {"repositoryName": node["name"], "repositoryLocationName": node["location"]["name"]}
-        raise _NoAnswerError(f"it has no job {job}")
-
     def _ask(self, query: str, **variables: Any) -> dict[str, Any]:
         import requests
 
@@ -128,6 +122,14 @@ class DagsterWebserver:
             raise _NoAnswerError("it answered with errors")
         data: dict[str, Any] = answer["data"]
         return data
+
+
+def _repository_of(nodes: Sequence[Mapping[str, Any]], job: str) -> dict[str, str]:
+    """Where a job is among the code that Dagster has loaded."""
+    for node in nodes:
+        if any(found["name"] == job for found in node["jobs"]):
+            return {"repositoryName": node["name"], "repositoryLocationName": node["location"]["name"]}
+    raise _NoAnswerError(f"it has no job {job}")
 
 
 def _run_id(answer: Mapping[str, Any]) -> str:

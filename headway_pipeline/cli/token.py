@@ -4,12 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from headway_pipeline.cli.context import (
-    COMMAND_LINE,
-    made_format_option,
-    opened,
-    verbose_option,
-)
+from headway_pipeline.cli.context import made_format_option, opened, record, verbose_option
 from headway_pipeline.cli.output import Column, format_option, say, show, show_made
 from headway_pipeline.model.access import Role
 
@@ -48,13 +43,7 @@ def create(
         workspace = None if workspace_ref is None else store.workspaces.find(workspace_ref)
         workspace_id = None if workspace is None else workspace.id
         token, secret = store.api_tokens.create(name, Role(role), workspace_id=workspace_id, expires_at=expires_at)
-        store.audit_log.record(
-            workspace_id,
-            actor=COMMAND_LINE,
-            action="token.create",
-            subject=f"token {token.id}",
-            details={"name": token.name, "role": role},
-        )
+        record(store, workspace_id, "token.create", f"token {token.id}", name=token.name, role=role)
     made = {
         "id": token.id,
         "token": secret,
@@ -111,11 +100,5 @@ def revoke(token: str, verbose: bool) -> None:  # noqa: ARG001
     """Let TOKEN (its id) open nothing any more, from the next request on."""
     with opened() as store:
         revoked = store.api_tokens.revoke(token)
-        store.audit_log.record(
-            revoked.workspace_id,
-            actor=COMMAND_LINE,
-            action="token.revoke",
-            subject=f"token {revoked.id}",
-            details={"name": revoked.name},
-        )
+        record(store, revoked.workspace_id, "token.revoke", f"token {revoked.id}", name=revoked.name)
     say(f"token {revoked.name} revoked")

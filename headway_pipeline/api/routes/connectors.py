@@ -206,14 +206,18 @@ def _edit(
 
 
 def _require_own(tenant: Tenant, source: type[Source], connector: Connector, body: Any) -> None:
-    """What only whoever runs the machine may connect, nobody else may redirect or take up again."""
-    if not (source.is_operator_only or connector.uses_environment) or tenant.caller.role is Role.OPERATOR:
-        if source.is_operator_only and (body.choices() is not None or body.base_url is not None):
-            raise NotPermittedError(
-                f"what a {source.label} connector reads is chosen at the command line", "use `headway connector edit`"
-            )
-        return
-    if body.model_dump(exclude_none=True, exclude={"is_active", "name"}) or body.is_active:
+    """What whoever runs the machine connected at the command line, nobody turns to something else from here.
+
+    Raises:
+        NotPermittedError: the edit would.
+    """
+    given = {name for name in body.model_fields_set if getattr(body, name) is not None}
+    if source.is_operator_only and given - {"is_active", "name"}:
+        raise NotPermittedError(
+            f"what a {source.label} connector reads is chosen at the command line", "use `headway connector edit`"
+        )
+    is_operators = source.is_operator_only or connector.uses_environment
+    if is_operators and tenant.caller.role is not Role.OPERATOR and (given - {"is_active", "name"} or body.is_active):
         raise NotPermittedError(
             "the operator made this connector at the command line", "only its name can be changed here, or it stopped"
         )
