@@ -1,11 +1,11 @@
 """The environment, read once into one typed object. Nothing else reads environment variables."""
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from headway_pipeline.model.errors import ConfigurationError
 
@@ -19,6 +19,8 @@ ENVIRONMENT_VARIABLES: Mapping[str, str] = {
     "HEADWAY_START_DATE": "first day of the date partitions, taken at the first run",
     "HEADWAY_EVAL_DATA": "folder of labelled sets for `headway eval` and the asset `evaluation`",
     "HEADWAY_ALLOWED_HOSTS": "API hosts beside the vendors' own, comma-separated",
+    "HEADWAY_PUBLIC_URL": "address at which others reach the API, where a proxy stands before it",
+    "HEADWAY_DAGSTER_URL": "address of Dagster's webserver, which the API asks for runs and alerts link to",
     "HEADWAY_MODEL": "language model that reads the calls, `provider:model` or `provider`",
     "HEADWAY_MODEL_RELEVANCE": "another model for judging relevance",
     "HEADWAY_MODEL_EXTRACTION": "another model for extraction",
@@ -33,7 +35,6 @@ ENVIRONMENT_VARIABLES: Mapping[str, str] = {
     "OPENAI_COMPATIBLE_API_KEY": "key for a compatible server, if it wants one",
     "OPENAI_COMPATIBLE_BASE_URL": "address of a compatible server, with its `/v1`: Ollama, vLLM, llama.cpp, Azure",
     "HEADWAY_ALERT_URL": "Slack-compatible webhook that is told of failed runs",
-    "HEADWAY_DAGSTER_URL": "where Dagster's pages are, for links; http://127.0.0.1:3000 when unset",
     "GONG_ACCESS_KEY": "Gong access key for a connector made with `--credentials env`",
     "GONG_SECRET_KEY": "Gong secret key for a connector made with `--credentials env`",
     "FATHOM_API_TOKEN": "Fathom API key for a connector made with `--credentials env`",
@@ -63,7 +64,8 @@ class Settings:
         budget_usd: the most that models may cost a workspace in a calendar month, or None.
         calls_at_once: how many calls a model reads at the same time.
         alert_url: where failed runs are told; whoever has it may write there.
-        dagster_url: where Dagster's pages are.
+        public_url: where others reach the API, without a trailing slash, or None.
+        dagster_url: where Dagster's webserver is, without a trailing slash.
     """
 
     home: Path
@@ -75,6 +77,7 @@ class Settings:
     budget_usd: float | None = None
     calls_at_once: int = DEFAULT_CALLS_AT_ONCE
     alert_url: str | None = field(repr=False, default=None)
+    public_url: str | None = None
     dagster_url: str = DEFAULT_DAGSTER_URL
 
     @property
@@ -153,7 +156,8 @@ def load_settings(environment: Mapping[str, str], working_folder: Path) -> Setti
         environment=dict(environment),
         budget_usd=_number(environment, "HEADWAY_BUDGET_USD", at_least=0.0),
         calls_at_once=int(_number(environment, "HEADWAY_CALLS_AT_ONCE", at_least=1.0) or DEFAULT_CALLS_AT_ONCE),
-        alert_url=_url(environment, "HEADWAY_ALERT_URL"),
+        alert_url=_url(environment, "HEADWAY_ALERT_URL", may_have_query=True),
+        public_url=_url(environment, "HEADWAY_PUBLIC_URL"),
         dagster_url=_url(environment, "HEADWAY_DAGSTER_URL") or DEFAULT_DAGSTER_URL,
     )
 
@@ -172,13 +176,18 @@ def _hosts(listed: str) -> frozenset[str]:
     return frozenset(host.strip().lower() for host in listed.split(",") if host.strip())
 
 
-def _url(environment: Mapping[str, str], name: str) -> str | None:
-    """The address a variable holds; None where it is not set. It may be a secret, so it is not shown."""
-    written = environment.get(name, "").strip()
+def _url(environment: Mapping[str, str], name: str, *, may_have_query: bool = False) -> str | None:
+    """The address a variable holds, without a trailing slash; None where it is not set. It is shown to nobody."""
+    written = environment.get(name, "").strip().rstrip("/")
     if not written:
         return None
-    if not re.fullmatch(r"https?://[^\s/]+\S*", written):
-        raise ConfigurationError(f"{name} is no address", "write it with https:// or http://, or unset it")
+    try:
+        parts = urlsplit(written)
+        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable or "@" in written or parts.fragment or (parts.query and not may_have_query):
+        raise ConfigurationError(f"{name} is no address", "write it like https://headway.example")
     return written
 
 
