@@ -212,7 +212,7 @@ class Connectors:
             if dict(held) != dict(spent):
                 return False
             connection.execute(
-                table.update().where(table.c.id == connector.id).values(**values, updated_at=self._now())
+                table.update().where(table.c.id == connector.id).values(**values)
             )
         return True
 
@@ -227,7 +227,7 @@ class Connectors:
 
     def disable(self, connector_id: uuid.UUID) -> None:
         """Use it no more; what it brought stays."""
-        self._update(connector_id, is_active=False)
+        self._update(connector_id, is_active=False, updated_at=self._now())
 
     def record_health(
         self,
@@ -247,9 +247,7 @@ class Connectors:
     def _update(self, connector_id: uuid.UUID, **values: Any) -> None:
         table = workspace_connectors
         with self._database.writing() as connection:
-            connection.execute(
-                table.update().where(table.c.id == connector_id).values(**values, updated_at=self._now())
-            )
+            connection.execute(table.update().where(table.c.id == connector_id).values(**values))
 
 
 def _connector(row: Mapping[Any, Any]) -> Connector:
