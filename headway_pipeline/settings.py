@@ -16,6 +16,7 @@ ENVIRONMENT_VARIABLES: Mapping[str, str] = {
     "HEADWAY_HOME": "folder of the embedded database, the key file and Dagster's instance",
     "HEADWAY_SECRET_KEY": "keys that seal credentials, comma-separated, newest first",
     "HEADWAY_START_DATE": "first day of the date partitions, taken at the first run",
+    "HEADWAY_FIRST_DAYS": "how many days before it was added a connector is ingested from by itself",
     "HEADWAY_EVAL_DATA": "folder of labelled sets for `headway eval` and the asset `evaluation`",
     "HEADWAY_ALLOWED_HOSTS": "API hosts beside the vendors' own, comma-separated",
     "HEADWAY_MODEL": "language model that reads the calls, `provider:model` or `provider`",
@@ -45,6 +46,8 @@ IGNORED_VARIABLES: Mapping[str, str] = {
 HOME_FOLDER = ".headway"
 DEFAULT_YEARS_BACK = 2
 DEFAULT_CALLS_AT_ONCE = 16
+#: As far back as the weekly schedule lists again.
+DEFAULT_FIRST_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class Settings:
         environment: the variables sources and models may read credentials from.
         budget_usd: the most that models may cost a workspace in a calendar month, or None.
         calls_at_once: how many calls a model reads at the same time.
+        first_days: how many days before it was added a connector is ingested from by itself; 0 for not at all.
     """
 
     home: Path
@@ -68,6 +72,7 @@ class Settings:
     environment: Mapping[str, str] = field(repr=False, default_factory=dict)
     budget_usd: float | None = None
     calls_at_once: int = DEFAULT_CALLS_AT_ONCE
+    first_days: int = DEFAULT_FIRST_DAYS
 
     @property
     def is_embedded(self) -> bool:
@@ -136,6 +141,7 @@ def load_settings(environment: Mapping[str, str], working_folder: Path) -> Setti
         ConfigurationError: a variable has no usable value.
     """
     home = find_home(environment, working_folder.absolute())
+    first_days = _number(environment, "HEADWAY_FIRST_DAYS", at_least=0.0)
     return Settings(
         home=home,
         database_url=environment.get("DATABASE_URL") or f"sqlite:///{home / 'headway.db'}",
@@ -145,6 +151,7 @@ def load_settings(environment: Mapping[str, str], working_folder: Path) -> Setti
         environment=dict(environment),
         budget_usd=_number(environment, "HEADWAY_BUDGET_USD", at_least=0.0),
         calls_at_once=int(_number(environment, "HEADWAY_CALLS_AT_ONCE", at_least=1.0) or DEFAULT_CALLS_AT_ONCE),
+        first_days=DEFAULT_FIRST_DAYS if first_days is None else int(first_days),
     )
 
 

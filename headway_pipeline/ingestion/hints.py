@@ -78,7 +78,7 @@ def settled_hints(hints: Iterable[DueHint], *, start: date, today: date) -> froz
 
 
 def _days_of(hint: DueHint, start: date, today: date) -> set[date]:
-    """The day its call started on, moved into the partitions; where none is told, the day it came and the one before."""
+    """The day its call started on, else the day it came and the one before; moved to where there are partitions."""
     if hint.occurred_at is not None:
         days = {hint.occurred_at.date()}
     else:

@@ -211,9 +211,7 @@ class Connectors:
             held = sealing.open(envelope, connector.workspace_id, connector.id)
             if dict(held) != dict(spent):
                 return False
-            connection.execute(
-                table.update().where(table.c.id == connector.id).values(**values)
-            )
+            connection.execute(table.update().where(table.c.id == connector.id).values(**values))
         return True
 
     def record_drift(self, connector_id: uuid.UUID, drift: Drift) -> None:

@@ -1,8 +1,8 @@
 """Days on which a run could do something now, over all active workspaces: what failed, was awaited or left behind.
 
-The conditions are those by which the stages choose their calls (`transcripts.awaiting` and its like), without naming a
-workspace. Left out is what waits for a person or is another sensor's: a `--limit`, missing themes, an answer that is
-being asked for.
+The conditions are those by which the stages choose their calls (`transcripts.awaiting` and its like), without naming
+a workspace. Left out is what waits for a person or is another sensor's: a `--limit`, missing themes, an answer that
+is being asked for.
 """
 
 from collections.abc import Callable
@@ -76,10 +76,9 @@ class Unfinished:
         now = self._now()
         parts = (self._unlisted(now), self._awaited(now), self._out_of_date(now), self._unread(now))
         left = sa.union_all(*parts).subquery()
+        changed = sa.func.max(left.c.changed_at).label("changed")
         query = (
-            sa.select(
-                workspaces.c.slug, left.c.day, left.c.need, left.c.hold, sa.func.max(left.c.changed_at).label("changed")
-            )
+            sa.select(workspaces.c.slug, left.c.day, left.c.need, left.c.hold, changed)
             .join(workspaces, workspaces.c.id == left.c.workspace_id)
             .where(workspaces.c.is_active)
             .group_by(workspaces.c.slug, left.c.day, left.c.need, left.c.hold)

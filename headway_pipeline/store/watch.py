@@ -115,7 +115,9 @@ class Watch:
         table = workspace_connectors.c
         connector = (workspaces.c.slug, table.id, table.created_at, table.updated_at)
         neighbours = [
-            to(listings.c.day).over(partition_by=listings.c.connector_id, order_by=listings.c.day).label(name)
+            to(listings.c.day, type_=sa.Date)
+            .over(partition_by=listings.c.connector_id, order_by=listings.c.day)
+            .label(name)
             for name, to in (("before", sa.func.lag), ("after", sa.func.lead))
         ]
         days = sa.select(listings.c.connector_id, listings.c.day, *neighbours).subquery()
@@ -153,9 +155,9 @@ class Watch:
             .label(name)
             for name, of in (("first", sa.func.min), ("last", sa.func.max))
         )
-        columns = (workspaces.c.slug, first, last, standing.c.what, standing.c.at, *_theme_columns())
+        own = (workspaces.c.slug, first, last, standing.c.what, standing.c.at)
         query = (
-            _beside_themes(sa.select(*columns))
+            _beside_themes(sa.select(*own, *_theme_columns()))
             .outerjoin(standing, standing.c.workspace_id == workspaces.c.id)
             .order_by(workspaces.c.slug)
         )
@@ -226,12 +228,11 @@ def _stretches(edges: Sequence[Any]) -> Iterable[tuple[date, date]]:
 
 def _filed() -> sa.Select[Any]:
     """Written as the index `ix_messages_filed` is, whose entries are all it reads."""
-    columns = (messages.c.workspace_id, sa.literal_column("'filed'").label("what"))
-    grouped = (messages.c.workspace_id, messages.c.filed_themes_hash)
+    table = messages.c
     return (
-        sa.select(*columns, messages.c.filed_themes_hash.label("at"))
-        .where(messages.c.state == sa.literal_column("'analysed'"), messages.c.reason.is_(None))
-        .group_by(*grouped)
+        sa.select(table.workspace_id, sa.literal_column("'filed'").label("what"), table.filed_themes_hash.label("at"))
+        .where(table.state == sa.literal_column("'analysed'"), table.reason.is_(None))
+        .group_by(table.workspace_id, table.filed_themes_hash)
     )
 
 
