@@ -1,9 +1,9 @@
 """What a tick of each sensor costs over many workspaces: `python -m benchmarks.sensors [--postgres URL]`.
 
 50 workspaces with two connectors and ten themes each, listed on 365 days, five calls a day, all read and filed: the
-quiet state in which ticks mostly happen. Printed: the median wall time of a tick as Dagster's code server evaluates it
-(the store is opened for each, on an instance with two days of hourly runs), and of its query alone. Then the same with
-every workspace's themes changed, the worst tick of `refilings`. The bound is 0.5 s a tick.
+quiet state in which ticks mostly happen. Printed: the median wall time of a tick as Dagster's code server evaluates
+it (the store is opened for each, on an instance with two days of hourly runs), and of its query alone. Then the same
+with every workspace's themes changed, the worst tick of `refilings`. The bound is 0.5 s a tick.
 """
 
 import argparse

@@ -136,9 +136,15 @@ def analyse(store: Store, at: Place, external_id: str, *, filed_at: str | None, 
     with lease(store, at) as held:
         (recorded,) = store.listings.record_page(held, at.connector.id, [call(external_id, hours=24 * days)], NOW)
         store.transcripts.record(held, recorded.message_id, transcript(), content_hash="v1")
-        reading = {"sentiment": Sentiment.NEUTRAL, "sentiment_score": 0.0, "analyst": "a", "analyst_version": "1"}
         store.extractions.record(
-            held, recorded.message_id, text_hash=transcript().text_hash, items=[item(SPEECH[:30])], **reading
+            held,
+            recorded.message_id,
+            text_hash=transcript().text_hash,
+            items=[item(SPEECH[:30])],
+            sentiment=Sentiment.NEUTRAL,
+            sentiment_score=0.0,
+            analyst="a",
+            analyst_version="1",
         )
         if filed_at is not None:
             store.filings.record(held, recorded.message_id, filed_at, {})
@@ -184,7 +190,8 @@ class TestStandings:
         analyse(store, at, "c", filed_at=None)
         judge(store, at, "d", at_themes="old")
         (found,) = store.watch.standings()
-        assert (found.filed_at, found.judged_at) == ({"old", "new", None}, {"old"})
+        assert found.filed_at == frozenset({"old", "new", None})
+        assert found.judged_at == frozenset({"old"})
         assert (found.first, found.last, found.themes) == (DAY - timedelta(days=2), DAY, 2)
 
     def test_calls_that_wait_or_were_set_aside_are_not_taken_for_calls_of_older_themes(self, store: Store) -> None:
@@ -212,7 +219,7 @@ class TestStandings:
         analyse(store, acme, "a", filed_at="old")
         theme = store.themes.add(other.workspace.id, "Exports").theme
         first, second = store.watch.standings()
-        assert (first.filed_at, first.themes) == ({"old"}, 0)
+        assert (first.filed_at, first.themes) == (frozenset({"old"}), 0)
         assert (second.filed_at, second.themes_hash) == (frozenset(), themes_hash((theme,)))
 
 
