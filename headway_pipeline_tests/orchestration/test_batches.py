@@ -132,7 +132,7 @@ def test_a_run_that_failed_after_its_batch_is_requested_again(
     ((_job, lost),) = tick(instance)
     # As a run that was launched and died.
     instance.create_run_for_job(
-        build_defs().resolve_job_def(INGEST_JOB), tags={"dagster/run_key": str(lost.run_key), "workspace": "acme"}
+        build_defs().resolve_job_def(INGEST_JOB), tags={**lost.tags, "dagster/run_key": str(lost.run_key)}
     )
     assert tick(instance) == []
     (died,) = instance.get_runs(dg.RunsFilter(tags={"dagster/run_key": str(lost.run_key)}))
