@@ -17,6 +17,7 @@ ENVIRONMENT_VARIABLES: Mapping[str, str] = {
     "HEADWAY_HOME": "folder of the embedded database, the key file and Dagster's instance",
     "HEADWAY_SECRET_KEY": "keys that seal credentials, comma-separated, newest first",
     "HEADWAY_START_DATE": "first day of the date partitions, taken at the first run",
+    "HEADWAY_FIRST_DAYS": "how many days before it was added a connector is ingested from by itself",
     "HEADWAY_EVAL_DATA": "folder of labelled sets for `headway eval` and the asset `evaluation`",
     "HEADWAY_ALLOWED_HOSTS": "API hosts beside the vendors' own, comma-separated",
     "HEADWAY_PUBLIC_URL": "address at which others reach the API, where a proxy stands before it",
@@ -50,6 +51,8 @@ HOME_FOLDER = ".headway"
 DEFAULT_YEARS_BACK = 2
 DEFAULT_CALLS_AT_ONCE = 16
 DEFAULT_DAGSTER_URL = "http://127.0.0.1:3000"
+#: As far back as the weekly schedule lists again.
+DEFAULT_FIRST_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class Settings:
         alert_url: where failed runs are told; whoever has it may write there.
         public_url: where others reach the API, without a trailing slash, or None.
         dagster_url: where Dagster's webserver is, without a trailing slash.
+        first_days: how many days before it was added a connector is ingested from by itself; 0 for not at all.
     """
 
     home: Path
@@ -79,6 +83,7 @@ class Settings:
     alert_url: str | None = field(repr=False, default=None)
     public_url: str | None = None
     dagster_url: str = DEFAULT_DAGSTER_URL
+    first_days: int = DEFAULT_FIRST_DAYS
 
     @property
     def is_embedded(self) -> bool:
@@ -147,6 +152,7 @@ def load_settings(environment: Mapping[str, str], working_folder: Path) -> Setti
         ConfigurationError: a variable has no usable value.
     """
     home = find_home(environment, working_folder.absolute())
+    first_days = _number(environment, "HEADWAY_FIRST_DAYS", at_least=0.0)
     return Settings(
         home=home,
         database_url=environment.get("DATABASE_URL") or f"sqlite:///{home / 'headway.db'}",
@@ -159,6 +165,7 @@ def load_settings(environment: Mapping[str, str], working_folder: Path) -> Setti
         alert_url=_url(environment, "HEADWAY_ALERT_URL", may_have_query=True),
         public_url=_url(environment, "HEADWAY_PUBLIC_URL"),
         dagster_url=_url(environment, "HEADWAY_DAGSTER_URL") or DEFAULT_DAGSTER_URL,
+        first_days=DEFAULT_FIRST_DAYS if first_days is None else int(first_days),
     )
 
 

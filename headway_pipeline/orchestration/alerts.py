@@ -17,7 +17,7 @@ import dagster as dg
 
 from headway_pipeline.ingestion.notices import deliver
 from headway_pipeline.orchestration.failures import NEXT_STEP, WHAT_TO_DO
-from headway_pipeline.orchestration.partitions import workspaces_of_run
+from headway_pipeline.orchestration.partitions import workspaces_of
 from headway_pipeline.settings import current_settings
 
 __all__ = ["Alert", "EndedRun", "Told", "build_alert_sensor", "decide_alerts"]
@@ -233,7 +233,7 @@ def _aware(moment: datetime) -> datetime:
 
 
 def _ended_run(instance: dg.DagsterInstance, run: dg.DagsterRun, ended_at: datetime) -> EndedRun:
-    workspaces, job = workspaces_of_run(run.tags), run.job_name
+    workspaces, job = tuple(sorted(workspaces_of(run.tags))), run.job_name
     job = "materialization" if job.startswith("__") else job
     if run.status is dg.DagsterRunStatus.SUCCESS:
         return EndedRun(run.run_id, job, workspaces, ended_at)

@@ -31,8 +31,7 @@ def partition_of(request: IngestRequestRow) -> tuple[str, str]:
 def run_tags(request: IngestRequestRow) -> dict[str, str]:
     """The tags of the run: its days, and who asked for it."""
     return {
-        **range_tags(request.slug, request.since, request.until),
-        "asked_by": "api",
+        **range_tags(request.slug, request.since, request.until, asked_by="api"),
         REQUEST_TAG: str(request.id),
     }
 

@@ -12,7 +12,7 @@ import pytest
 
 from headway_pipeline.orchestration.alerts import EndedRun, Told, decide_alerts
 from headway_pipeline.orchestration.graph import build_defs
-from headway_pipeline.orchestration.partitions import workspaces_of_run
+from headway_pipeline.orchestration.partitions import workspaces_of
 from headway_pipeline_tests.orchestration.conftest import RunJob
 from headway_pipeline_tests.worlds import Installation
 
@@ -97,7 +97,7 @@ def test_a_success_elsewhere_or_earlier_ends_nothing(success: EndedRun) -> None:
     ],
 )
 def test_a_runs_workspaces_are_read_from_whichever_tags_it_has(tags: dict[str, str], expected: tuple[str]) -> None:
-    assert workspaces_of_run(tags) == expected
+    assert workspaces_of(tags) == set(expected)
 
 
 class Channel:
