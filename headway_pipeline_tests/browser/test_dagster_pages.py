@@ -89,12 +89,12 @@ def test_complete_keys_show_as_materialized_and_incomplete_ones_as_failed(page: 
 def test_the_read_only_pages_show_the_same_and_change_nothing(page: Page, stack: Stack) -> None:
     page.goto(f"{stack.read_only_url}/assets/theme_matched_features?view=partitions&partition={day(1)}%7C{SECOND}")
     expect(page.get_by_text("Materialized", exact=True).first).to_be_visible()
-    add = 'addDynamicPartition(partitionsDefName: "workspace", partitionKey: "intruder", repositorySelector: '
+    add = 'addDynamicPartition(partitionsDefName: "workspace", partitionKey: "acme", repositorySelector: '
     add += '{repositoryName: "__repository__", repositoryLocationName: "headway_pipeline"}) {__typename}'
     asked = {"query": f"mutation {{{add}}}"}
     for url, expected in (
         (stack.read_only_url, "UnauthorizedError"),
-        (stack.url, "AddDynamicPartitionSuccess"),
+        (stack.url, "DuplicateDynamicPartitionError"),
     ):
         answer = requests.post(f"{url}/graphql", json=asked, timeout=60).json()
         assert answer["data"]["addDynamicPartition"]["__typename"] == expected
