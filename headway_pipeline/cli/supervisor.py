@@ -166,9 +166,7 @@ def _signals_caught() -> Iterator[list[int]]:
     def note(number: int, _frame: FrameType | None) -> None:
         caught.append(number)
 
-    wanted = [
-        number for number in SIGNALS if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN
-    ]
+    wanted = [number for number in SIGNALS if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
     before = {number: signal.signal(number, note) for number in wanted}
     try:
         yield caught

@@ -114,7 +114,9 @@ def _program(name: str) -> str:
 @contextmanager
 def _run_folder() -> Iterator[Path]:
     """A folder for the socket of the code server, which asks nobody who they are: open to its owner only."""
-    with tempfile.TemporaryDirectory(prefix="headway-") as made:
+    from headway_pipeline.orchestration.abandoned import server_folder_prefix
+
+    with tempfile.TemporaryDirectory(prefix=server_folder_prefix()) as made:
         if len(made) > MOST_SOCKET_PATH:
             raise ConfigurationError(
                 f"the path {made} is too long for a socket", "set TMPDIR to a folder with a short path"

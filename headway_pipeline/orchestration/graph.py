@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from headway_pipeline.evaluation.labelled import EVAL_DATA
+from headway_pipeline.orchestration.abandoned import build_abandoned_sensor
 from headway_pipeline.orchestration.assets import build_assets, evaluation_asset
 from headway_pipeline.orchestration.checks import build_checks
 from headway_pipeline.orchestration.connector_health import build_connector_check
@@ -50,7 +51,7 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
             *([build_evaluation_job()] if has_labelled_sets else []),
         ],
         schedules=[*build_schedules(), build_purge_schedule()],
-        sensors=build_sensors(),
+        sensors=[*build_sensors(), build_abandoned_sensor()],
         resources={**build_resources(discover()), **(resource_overrides or {})},
         executor=dg.in_process_executor,
     )

@@ -17,6 +17,7 @@ import dagster as dg
 from headway_pipeline.ingestion.run import Progress
 from headway_pipeline.model.errors import InputError
 from headway_pipeline.model.usage import Usage
+from headway_pipeline.orchestration.abandoned import end_abandoned_runs, process_tags
 from headway_pipeline.orchestration.graph import build_defs
 from headway_pipeline.orchestration.instance import dagster_home, opened_instance
 from headway_pipeline.orchestration.jobs import INGEST_JOB
@@ -30,6 +31,7 @@ __all__ = [
     "ingest",
     "prepare_instance",
 ]
+
 
 @dataclass(frozen=True, slots=True)
 class IngestRequest:
@@ -92,6 +94,7 @@ class _ShownProgress:
 def prepare_instance(settings: Settings, slugs: Sequence[str]) -> Path:
     """Make the instance ready and give every workspace its partition; returns its folder."""
     with opened_instance(settings) as instance:
+        end_abandoned_runs(instance)
         instance.add_dynamic_partitions(WORKSPACE_PARTITIONS, list(slugs))
     return dagster_home(settings)
 
@@ -118,11 +121,12 @@ def ingest(
         )
     defs = build_defs({"progress": _ShownProgress(progress), **(overrides or {})})
     with opened_instance(settings) as instance, _quiet(verbose=request.verbose):
+        end_abandoned_runs(instance)
         instance.add_dynamic_partitions(WORKSPACE_PARTITIONS, [request.slug])
         result = defs.resolve_job_def(INGEST_JOB).execute_in_process(
             instance=instance,
             run_config=_run_config(request),
-            tags=range_tags(request.slug, request.since, request.until),
+            tags={**range_tags(request.slug, request.since, request.until), **process_tags()},
             raise_on_error=False,
             asset_selection=[dg.AssetKey(name) for name in request.assets] or None,
         )

@@ -60,9 +60,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         if through is not None:
             command = ["sh", "-c", through, "sh", *command]
         with (tmp_path / "words").open("wb") as words:
-            started.append(
-                subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=words, start_new_session=True)
-            )
+            started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=words, start_new_session=True))
         if wait:
             wait_until(lambda: all((tmp_path / name).exists() for name in children[::3]))
         return started[-1]

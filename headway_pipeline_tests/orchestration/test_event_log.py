@@ -53,9 +53,7 @@ KEYS = ("first", "second")
 
 
 @pytest.fixture
-def instance(
-    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[dg.DagsterInstance]:
+def instance(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
     """A real one, with a run that failed for one day, then one that did two days again."""
     use_home(tmp_path / "home", monkeypatch)
     monkeypatch.setenv("DATABASE_URL", database_url)
