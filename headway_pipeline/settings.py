@@ -13,7 +13,7 @@ __all__ = ["ENVIRONMENT_VARIABLES", "Settings", "current_settings", "find_home",
 #: Every variable the project reads, with what it is for; the documentation is tested against this.
 ENVIRONMENT_VARIABLES: Mapping[str, str] = {
     "DATABASE_URL": "database of calls and features; SQLite in HEADWAY_HOME when unset",
-    "DAGSTER_DATABASE_URL": "database of Dagster's records, where it is not a schema of its own beside DATABASE_URL's tables",
+    "DAGSTER_DATABASE_URL": "database of Dagster's records, in place of a schema of their own in DATABASE_URL's",
     "HEADWAY_HOME": "folder of the embedded database, the key file and Dagster's instance",
     "HEADWAY_SECRET_KEY": "keys that seal credentials, comma-separated, newest first",
     "HEADWAY_START_DATE": "first day of the date partitions, taken at the first run",

@@ -48,7 +48,7 @@ def command(output_format: str, verbose: bool) -> int:  # noqa: ARG001
     from headway_pipeline.orchestration import examination
 
     settings = ready_settings()
-    looks = (*EXAMINATIONS, *examination.EXAMINATIONS)
+    looks: tuple[tuple[str, Look], ...] = (*EXAMINATIONS, *examination.EXAMINATIONS)
     findings = [finding for name, look in looks for finding in _examine(name, look, settings)]
     if output_format == "json":
         shown = [{"name": found.name, "ok": found.is_good, "words": found.words} for found in findings]

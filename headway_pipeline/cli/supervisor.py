@@ -115,7 +115,8 @@ def _start(child: Child, environment: Mapping[str, str]) -> "subprocess.Popen[by
         # Their words are for people, as ours are.
         stdout=sys.stderr.fileno(),
         start_new_session=True,
-        preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509  # there is one thread
+        # Sound only where there is one thread, as here.
+        preexec_fn=_end_with_parent if sys.platform == "linux" else None,
     )
 
 

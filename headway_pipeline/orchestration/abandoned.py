@@ -1,8 +1,8 @@
 """Runs whose process is gone without a word: after a power cut, a killed `headway ingest`, a killed `headway up`.
 
 Dagster would show them as running until their longest time is over, and the limit of one run a workspace would keep
-everything else of that workspace waiting. The code server that started a run notices the end of its process by itself;
-this is for runs without a code server, and for those that outlived theirs.
+everything else of that workspace waiting. The code server that started a run notices by itself that its process
+ended; this is for runs without a code server, and for those that outlived theirs.
 Concept: https://docs.dagster.io/deployment/execution/run-monitoring
 """
 

@@ -287,7 +287,7 @@ def examine_automation(settings: Settings) -> Examined:
 
 
 def examine_pools(settings: Settings, defs: dg.Definitions | None = None) -> Examined:
-    """Whether every pool that is named has its limit: two runs that meet an unknown one at once fail on PostgreSQL."""
+    """Whether every pool has its limit: two runs that meet a new one at the same time fail on PostgreSQL."""
     graph = (defs or build_defs()).resolve_asset_graph()
     named = {pool for key in graph.get_all_asset_keys() for pool in graph.get(key).pools or ()}
     with _instance(settings) as instance:

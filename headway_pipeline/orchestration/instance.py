@@ -78,7 +78,7 @@ run_queue:
 run_monitoring:
   enabled: true
   start_timeout_seconds: 180
-  # A year of a busy workspace, read by a language model, takes hours; a hung run must not hold its workspace for ever.
+  # A year of a busy workspace, read by a model, takes hours; a hung run must not hold its workspace for ever.
   max_runtime_seconds: 43200
   free_slots_after_run_end_seconds: 60
 # Only a run whose process died is started again. What failed by an error of ours was retried where it makes sense, or
@@ -139,7 +139,7 @@ def file_state(found: str | None, wanted: str) -> FileState:
 
 
 def dagster_home(settings: Settings) -> Path:
-    """The instance folder: DAGSTER_HOME where it is set, else the one in HEADWAY_HOME with its file brought up to date.
+    """The instance folder: DAGSTER_HOME where it is set, else that in HEADWAY_HOME with its file brought up to date.
 
     An operator's DAGSTER_HOME is theirs: nothing is written into it here, and `headway doctor` says what it lacks.
 
@@ -164,7 +164,7 @@ def dagster_home(settings: Settings) -> Path:
 
 
 def process_environment(settings: Settings) -> dict[str, str]:
-    """The variables that every process of Dagster needs beside those of this one; the records' database is made ready.
+    """The variables every process of Dagster needs beside those of this one; the records' database is made ready.
 
     Raises:
         ConfigurationError: the folder or the address of the records is not usable.

@@ -1,9 +1,9 @@
 """Thinning out Dagster's event log, which knows no retention of its own (dagster-io/dagster#33785).
 
-What goes are the events of finished runs that only their own page shows: log lines, steps, engine, resources; and plans
-to materialize a key that the same run kept. What stays are materializations, observations, check evaluations, plans
-that were not kept, and the states of runs: the status of every partition, the latest materialization and the sensors'
-cursors rest on them.
+What goes are the events of finished runs that only their own page shows: log lines, steps, engine, resources; and
+plans to materialize a key that the same run kept. What stays are materializations, observations, check evaluations,
+plans that were not kept, and the states of runs: the status of every partition, the latest materialization and the
+sensors' cursors rest on them.
 """
 
 from collections.abc import Sequence

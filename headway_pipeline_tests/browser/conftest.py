@@ -103,8 +103,8 @@ def stack(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
             try:
                 _wait_until_up(port, process)
                 _wait_until_up(read_only_port, process)
-                urls = [f"http://127.0.0.1:{found}" for found in (port, read_only_port)]
-                stack = Stack(*urls, installation, second)
+                url, read_only_url = (f"http://127.0.0.1:{found}" for found in (port, read_only_port))
+                stack = Stack(url, read_only_url, installation, second)
                 stack.stop_schedules()
                 yield stack
             finally:

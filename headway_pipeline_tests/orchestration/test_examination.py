@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from dagster._core.scheduler.instigation import (
     TickStatus,
 )
 from dagster._daemon.types import DaemonHeartbeat
-from dagster._utils.error import SerializableErrorInfo
+from dagster_shared.error import SerializableErrorInfo
 
 from headway_pipeline.model.errors import ConfigurationError
 from headway_pipeline.orchestration import examination
@@ -76,7 +77,7 @@ def test_what_is_installed_here_is_what_the_project_was_tested_with(settings: Se
 def test_another_version_is_named_with_the_one_that_is_needed(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, package: str, version: str, words: str
 ) -> None:
-    real = examination.metadata.version
+    real = metadata.version
     monkeypatch.setattr(examination, "_version", lambda name: version if name == package else real(name))
     assert words in faults(examine_versions(settings))
     assert "constraints.txt" in faults(examine_versions(settings))

@@ -1,7 +1,6 @@
-"""The generated `dagster.yaml`: what it says, when it is written anew, and that Dagster takes it on both databases."""
+"""The generated `dagster.yaml`: what it says, when it is written anew, and that Dagster takes it."""
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +39,10 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 @pytest.fixture
-def on_postgresql(settings: Settings, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+def on_postgresql(settings: Settings, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Of an installation on whichever database the test runs with."""
     monkeypatch.setenv("DATABASE_URL", database_url)
-    yield current_settings()
+    return current_settings()
 
 
 @pytest.mark.parametrize(
