@@ -14,10 +14,12 @@ __all__ = ["ENVIRONMENT_VARIABLES", "Settings", "current_settings", "find_home",
 #: Every variable the project reads, with what it is for; the documentation is tested against this.
 ENVIRONMENT_VARIABLES: Mapping[str, str] = {
     "DATABASE_URL": "database of calls and features; SQLite in HEADWAY_HOME when unset",
+    "DAGSTER_DATABASE_URL": "database of Dagster's records, in place of a schema of their own in DATABASE_URL's",
     "HEADWAY_HOME": "folder of the embedded database, the key file and Dagster's instance",
     "HEADWAY_SECRET_KEY": "keys that seal credentials, comma-separated, newest first",
     "HEADWAY_START_DATE": "first day of the date partitions, taken at the first run",
     "HEADWAY_FIRST_DAYS": "how many days before it was added a connector is ingested from by itself",
+    "HEADWAY_EVENT_LOG_DAYS": "how many days the events of finished runs are kept",
     "HEADWAY_EVAL_DATA": "folder of labelled sets for `headway eval` and the asset `evaluation`",
     "HEADWAY_ALLOWED_HOSTS": "API hosts beside the vendors' own, comma-separated",
     "HEADWAY_PUBLIC_URL": "address at which others reach the API, where a proxy stands before it",
@@ -53,6 +55,7 @@ DEFAULT_CALLS_AT_ONCE = 16
 DEFAULT_DAGSTER_URL = "http://127.0.0.1:3000"
 #: As far back as the weekly schedule lists again.
 DEFAULT_FIRST_DAYS = 30
+DEFAULT_EVENT_LOG_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,8 @@ class Settings:
         public_url: where others reach the API, without a trailing slash, or None.
         dagster_url: where Dagster's webserver is, without a trailing slash.
         first_days: how many days before it was added a connector is ingested from by itself; 0 for not at all.
+        dagster_database_url: DAGSTER_DATABASE_URL, or None; may hold a password, so it is never shown.
+        event_log_days: how many days the events of finished runs are kept.
     """
 
     home: Path
@@ -84,6 +89,8 @@ class Settings:
     public_url: str | None = None
     dagster_url: str = DEFAULT_DAGSTER_URL
     first_days: int = DEFAULT_FIRST_DAYS
+    dagster_database_url: str | None = field(repr=False, default=None)
+    event_log_days: int = DEFAULT_EVENT_LOG_DAYS
 
     @property
     def is_embedded(self) -> bool:
@@ -166,6 +173,8 @@ def load_settings(environment: Mapping[str, str], working_folder: Path) -> Setti
         public_url=_url(environment, "HEADWAY_PUBLIC_URL"),
         dagster_url=_url(environment, "HEADWAY_DAGSTER_URL") or DEFAULT_DAGSTER_URL,
         first_days=DEFAULT_FIRST_DAYS if first_days is None else int(first_days),
+        dagster_database_url=environment.get("DAGSTER_DATABASE_URL") or None,
+        event_log_days=int(_number(environment, "HEADWAY_EVENT_LOG_DAYS", at_least=1.0) or DEFAULT_EVENT_LOG_DAYS),
     )
 
 

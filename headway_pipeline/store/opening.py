@@ -86,6 +86,8 @@ class Store:
         self.audit_log = AuditLog(database, now)
         self.idempotency = Idempotency(database, now)
         self.ingest_requests = IngestRequests(database, now)
+        self.watch = Watch(database)
+        self.unfinished = Unfinished(database, now)
 
     def within(self, workspace_id: uuid.UUID) -> "Store":  # noqa: ARG002
         """The store as one workspace may see it."""
@@ -99,8 +101,6 @@ class Store:
         """
         with self.database.reading() as connection:
             connection.execute(sa.text("SELECT 1"))
-        self.watch = Watch(database)
-        self.unfinished = Unfinished(database, now)
 
     def describe(self) -> str:
         """What database this is, without a password."""
