@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from headway_pipeline.model.errors import ConfigurationError
 
@@ -24,6 +25,8 @@ ENVIRONMENT_VARIABLES: Mapping[str, str] = {
     "HEADWAY_MODEL_MATCHING": "another model for filing under themes",
     "HEADWAY_BUDGET_USD": "the most that models may cost a workspace in a calendar month",
     "HEADWAY_CALLS_AT_ONCE": "how many calls a model reads at the same time",
+    "HEADWAY_LAG_HOURS": "from how many hours behind its sources on a workspace is warned of",
+    "HEADWAY_PUBLIC_URL": "address at which people reach the API, for links to it in Dagster's pages",
     "HEADWAY_MODEL_CONTEXT_TOKENS": "length of the models' context, where their server cannot tell",
     "ANTHROPIC_API_KEY": "key for Claude",
     "ANTHROPIC_BASE_URL": "another address than Anthropic's: a proxy, the sandbox",
@@ -45,6 +48,8 @@ IGNORED_VARIABLES: Mapping[str, str] = {
 HOME_FOLDER = ".headway"
 DEFAULT_YEARS_BACK = 2
 DEFAULT_CALLS_AT_ONCE = 16
+#: The schedule that lists most often does so every hour.
+DEFAULT_LAG_HOURS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,8 @@ class Settings:
         environment: the variables sources and models may read credentials from.
         budget_usd: the most that models may cost a workspace in a calendar month, or None.
         calls_at_once: how many calls a model reads at the same time.
+        lag_hours: from how far behind its sources on a workspace is warned of.
+        public_url: where people reach the API, without a slash at its end; None where it has no address for them.
     """
 
     home: Path
@@ -68,6 +75,8 @@ class Settings:
     environment: Mapping[str, str] = field(repr=False, default_factory=dict)
     budget_usd: float | None = None
     calls_at_once: int = DEFAULT_CALLS_AT_ONCE
+    lag_hours: float = DEFAULT_LAG_HOURS
+    public_url: str | None = None
 
     @property
     def is_embedded(self) -> bool:
@@ -145,6 +154,8 @@ def load_settings(environment: Mapping[str, str], working_folder: Path) -> Setti
         environment=dict(environment),
         budget_usd=_number(environment, "HEADWAY_BUDGET_USD", at_least=0.0),
         calls_at_once=int(_number(environment, "HEADWAY_CALLS_AT_ONCE", at_least=1.0) or DEFAULT_CALLS_AT_ONCE),
+        lag_hours=_number(environment, "HEADWAY_LAG_HOURS", at_least=0.0) or DEFAULT_LAG_HOURS,
+        public_url=_address(environment, "HEADWAY_PUBLIC_URL"),
     )
 
 
@@ -175,6 +186,23 @@ def _number(environment: Mapping[str, str], name: str, *, at_least: float) -> fl
     if not at_least <= number < float("inf"):
         raise ConfigurationError(f"{name} is {written!r}", f"write a number from {at_least:g} on, or unset it")
     return number
+
+
+def _address(environment: Mapping[str, str], name: str) -> str | None:
+    """The http or https address a variable holds, without a slash at its end; None where it is not set."""
+    written = environment.get(name, "").strip().rstrip("/")
+    if not written:
+        return None
+    try:
+        parts = urlsplit(written)
+        is_plain = not (parts.username or parts.password or parts.query or parts.fragment)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and is_plain
+    except ValueError:
+        is_address = False
+    if not is_address:
+        # What was written may hold a password, so it is not shown.
+        raise ConfigurationError(f"{name} is no address", "write it as https://host or http://host:port, or unset it")
+    return written
 
 
 def _start_date(home: Path, environment: Mapping[str, str]) -> date:

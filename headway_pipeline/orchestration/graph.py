@@ -12,7 +12,6 @@ import dagster as dg
 from headway_pipeline.evaluation.labelled import EVAL_DATA
 from headway_pipeline.orchestration.assets import build_assets, evaluation_asset
 from headway_pipeline.orchestration.checks import build_checks
-from headway_pipeline.orchestration.connector_health import build_connector_check
 from headway_pipeline.orchestration.jobs import build_batches_job, build_evaluation_job, build_ingest_job
 from headway_pipeline.orchestration.partitions import build_partitions
 from headway_pipeline.orchestration.resources import build_resources
@@ -41,7 +40,7 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
         assets = build_assets(build_partitions(settings.start_date))
     return dg.Definitions(
         assets=[*assets, evaluation_asset()] if has_labelled_sets else assets,
-        asset_checks=[*build_checks(), build_connector_check()],
+        asset_checks=build_checks(),
         jobs=[
             build_ingest_job(),
             build_batches_job(),

@@ -12,6 +12,7 @@ from headway_pipeline.llm.discovery import connect
 from headway_pipeline.orchestration.assets import CHAIN
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.orchestration.resources import LedgerResource
+from headway_pipeline.orchestration.workspace_lag import LAG_CHECK
 from headway_pipeline.settings import current_settings
 
 __all__ = [
@@ -37,7 +38,8 @@ def build_ingest_job() -> "dg.UnresolvedAssetJobDefinition":
     """All five assets and their checks, over any rectangle of workspaces and days."""
     return dg.define_asset_job(
         INGEST_JOB,
-        selection=dg.AssetSelection.assets(*CHAIN),
+        # How far behind all workspaces are is no matter of one run.
+        selection=dg.AssetSelection.assets(*CHAIN) - dg.AssetSelection.checks(LAG_CHECK),
         description="List calls, fetch transcripts, judge relevance, extract features and file them under themes.",
     )
 

@@ -22,6 +22,7 @@ from headway_pipeline.orchestration.graph import build_defs
 from headway_pipeline.orchestration.jobs import INGEST_JOB
 from headway_pipeline.orchestration.metadata import BY_SOURCE, MODEL
 from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, range_tags
+from headway_pipeline.orchestration.verdicts import BAD_KEYS
 from headway_pipeline.settings import Settings
 
 __all__ = [
@@ -159,7 +160,7 @@ def ingest(
             raise_on_error=False,
             asset_selection=[dg.AssetKey(name) for name in request.assets] or None,
         )
-    return _outcome(result)
+    return _outcome(result, request.slug)
 
 
 @contextmanager
@@ -204,7 +205,7 @@ def _run_config(request: IngestRequest) -> dict[str, Any]:
     }
 
 
-def _outcome(result: dg.ExecuteInProcessResult) -> IngestOutcome:
+def _outcome(result: dg.ExecuteInProcessResult, slug: str) -> IngestOutcome:
     counts: dict[str, dict[str, int]] = {}
     usage = Usage()
     for event in result.all_events:
@@ -218,7 +219,7 @@ def _outcome(result: dg.ExecuteInProcessResult) -> IngestOutcome:
                 kept[what] = kept.get(what, 0) + number
     checks: dict[dg.AssetCheckSeverity, dict[str, str]] = {severity: {} for severity in dg.AssetCheckSeverity}
     for evaluation in result.get_asset_check_evaluations():
-        if not evaluation.passed:
+        if not evaluation.passed and _is_about(evaluation, slug):
             checks[evaluation.severity][evaluation.check_name] = evaluation.description or ""
     failed_steps = {event.step_key for event in result.all_events if event.is_step_failure}
     errors = {
@@ -237,6 +238,12 @@ def _outcome(result: dg.ExecuteInProcessResult) -> IngestOutcome:
         is_incomplete_only=failed_steps <= {"theme_matched_features"},
         is_interrupted="DagsterExecutionInterruptedError" in errors,
     )
+
+
+def _is_about(evaluation: dg.AssetCheckEvaluation, slug: str) -> bool:
+    """Whether a check failed for this workspace; it may stand red for another one still."""
+    bad = _json(evaluation.metadata.get(BAD_KEYS))
+    return not bad or any(key.rpartition("|")[2] == slug for key in bad)
 
 
 def _json(shown: object) -> dict[str, Any]:

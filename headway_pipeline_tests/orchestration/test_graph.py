@@ -75,7 +75,10 @@ def test_the_checks_are_those_that_are_promised(defs: dg.Definitions) -> None:
         ("raw_calls", "ledger_balances"),
         ("raw_calls", "connectors_healthy"),
         ("raw_calls", "no_sudden_loss"),
+        ("raw_calls", "workspace_lag"),
+        ("transcripts", "no_duplicate_segments"),
         ("extracted_features", "quotes_are_verbatim"),
+        ("extracted_features", "evidence_sides"),
         ("theme_matched_features", "every_feature_has_a_theme"),
     }
 

@@ -48,7 +48,7 @@ def test_a_run_over_a_range_materializes_every_key_with_its_own_counts(
     assert result.success
     assert set(installation.states.values()) == {"analysed"}
     assert all(checks(result).values())
-    assert len(checks(result)) == 6
+    assert len(checks(result)) == 8
     for asset in ("raw_calls", "theme_matched_features"):
         assert materialized(instance, asset) == {key(1), key(2), key(3)}
     shown = metadata(result, "raw_calls", key(2))
