@@ -14,7 +14,7 @@ from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.orchestration.partitions import workspace_days
 from headway_pipeline.orchestration.stages import resource_keys, run_of
-from headway_pipeline.orchestration.verdicts import BAD_KEYS
+from headway_pipeline.orchestration.verdicts import bad_keys
 
 __all__ = ["HEALTH_CHECK", "build_connector_check", "health_result", "severity_of"]
 
@@ -101,7 +101,6 @@ def health_result(connectors: Iterable[tuple[str, Connector]]) -> dg.AssetCheckR
         for _, slug, connector in worst_first
     ]
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    bad = Counter(slug for _, slug, _ in found)
     return dg.AssetCheckResult(
         check_name=HEALTH_CHECK.name,
         asset_key=HEALTH_CHECK.asset_key,
@@ -110,7 +109,7 @@ def health_result(connectors: Iterable[tuple[str, Connector]]) -> dg.AssetCheckR
         description=f"{sentences[0]}{more}" if found else "Nothing to mend.",
         metadata={
             "found": len(found),
-            BAD_KEYS: dg.MetadataValue.json(dict(sorted(bad.items()))),
+            **bad_keys(Counter(slug for _, slug, _ in found)),
             **({"connectors": dg.MetadataValue.table(rows)} if rows else {}),
         },
     )

@@ -6,7 +6,7 @@ The job is the one Dagster runs, with the same partitions, in this process.
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -208,10 +208,7 @@ def _run_config(request: IngestRequest) -> dict[str, Any]:
 def _outcome(result: dg.ExecuteInProcessResult, slug: str) -> IngestOutcome:
     counts: dict[str, dict[str, int]] = {}
     usage = Usage()
-    for event in result.all_events:
-        if not event.is_step_materialization:
-            continue
-        metadata = event.step_materialization_data.materialization.metadata
+    for metadata in _last_metadata(result):
         usage += Usage(**_json(metadata.get(MODEL)))
         for source, numbers in _json(metadata.get(BY_SOURCE)).items():
             for what, number in numbers.items():
@@ -238,6 +235,16 @@ def _outcome(result: dg.ExecuteInProcessResult, slug: str) -> IngestOutcome:
         is_incomplete_only=failed_steps <= {"theme_matched_features"},
         is_interrupted="DagsterExecutionInterruptedError" in errors,
     )
+
+
+def _last_metadata(result: dg.ExecuteInProcessResult) -> Iterable[Mapping[str, Any]]:
+    """Of each asset and key what its last materialization shows: the newest key's is recorded twice."""
+    found: dict[tuple[object, object], Mapping[str, Any]] = {}
+    for event in result.all_events:
+        if event.is_step_materialization:
+            made = event.step_materialization_data.materialization
+            found[made.asset_key, made.partition] = made.metadata
+    return found.values()
 
 
 def _is_about(evaluation: dg.AssetCheckEvaluation, slug: str) -> bool:

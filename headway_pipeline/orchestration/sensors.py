@@ -10,6 +10,7 @@ import dagster as dg
 
 from headway_pipeline.orchestration.assets import CHAIN
 from headway_pipeline.orchestration.batches import build_batch_sensors
+from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS
 from headway_pipeline.orchestration.resources import LedgerResource
@@ -40,7 +41,9 @@ def build_sensors() -> list[dg.SensorDefinition]:
         name="workspaces_as_partitions",
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Keeps the workspace partitions equal to the active workspaces of the database.",
+        description=described(
+            "Keeps the workspace partitions equal to the active workspaces of the database.", "sensors"
+        ),
         asset_selection=dg.AssetSelection.assets(*CHAIN),
     )
     def workspaces_as_partitions(

@@ -21,7 +21,7 @@ from headway_pipeline.orchestration.partitions import partition_key, workspace_d
 from headway_pipeline.orchestration.stages import run_of
 from headway_pipeline.store import EvidenceAudit, Flaw
 
-__all__ = ["BAD_KEYS", "Finder", "Found", "Scoped", "last_evaluation", "scope_of", "verdict"]
+__all__ = ["BAD_KEYS", "Finder", "Found", "Scoped", "bad_keys", "last_evaluation", "scope_of", "verdict"]
 
 #: The entry that says how much is wrong by key: `day|workspace`, or a workspace where no day is concerned.
 BAD_KEYS = "bad keys"
@@ -134,9 +134,15 @@ def _shown(found: Sequence[Found]) -> dict[str, Any]:
     return {
         "found": len(found),
         "number of bad keys": len(counts),
-        BAD_KEYS: dg.MetadataValue.json(dict(counts.most_common(MOST_KEYS))),
-        "what": dg.MetadataValue.json([thing.sentence for thing in found[:MOST_SHOWN]]),
+        **bad_keys(counts),
+        **({"what": dg.MetadataValue.json([thing.sentence for thing in found[:MOST_SHOWN]])} if found else {}),
     }
+
+
+def bad_keys(counts: Mapping[str, int]) -> dict[str, dg.JsonMetadataValue]:
+    """The entry that says how much is wrong in which keys, the worst first; none where nothing is."""
+    worst_first = Counter(counts).most_common(MOST_KEYS)
+    return {BAD_KEYS: dg.MetadataValue.json(dict(worst_first))} if worst_first else {}
 
 
 def _sentence(here: Sequence[Found], elsewhere: Sequence[Found]) -> str:

@@ -5,6 +5,7 @@ dead ones. This check asks the database, about all workspaces, whatever the run 
 Concept: https://docs.dagster.io/guides/test/asset-checks
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -14,7 +15,7 @@ from headway_pipeline.ingestion.lag import Lag, lags
 from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.orchestration.resources import LedgerResource
-from headway_pipeline.orchestration.verdicts import BAD_KEYS
+from headway_pipeline.orchestration.verdicts import bad_keys
 from headway_pipeline.settings import current_settings
 from headway_pipeline.store import Standing
 
@@ -35,7 +36,7 @@ def build_lag_check() -> dg.AssetChecksDefinition:
             "Every active connector of every active workspace was listed lately. Warns from HEADWAY_LAG_HOURS on, "
             "and fails where one stands still for a day. Looks at the database, so that a workspace in which nothing "
             "runs shows, too; the sensor `connector_watch` evaluates it while nothing runs at all.",
-            "workspace_lag",
+            "workspaces-that-are-behind",
         ),
     )
     def workspace_lag(ledger: LedgerResource) -> dg.AssetCheckResult:
@@ -49,7 +50,7 @@ def build_lag_check() -> dg.AssetChecksDefinition:
 def lag_result(standings: Sequence[Standing], now: datetime) -> dg.AssetCheckResult:
     """How far behind all workspaces are."""
     found = lags(standings, now, warn_after=timedelta(hours=current_settings().lag_hours))
-    behind = {lag.standing.slug for lag in found}
+    behind = Counter(lag.standing.slug for lag in found)
     has_dead = any(lag.is_dead for lag in found)
     return dg.AssetCheckResult(
         check_name=LAG_CHECK.name,
@@ -61,7 +62,7 @@ def lag_result(standings: Sequence[Standing], now: datetime) -> dg.AssetCheckRes
             "workspaces": len({standing.slug for standing in standings}),
             "workspaces behind": len(behind),
             "hours behind, at most": dg.MetadataValue.float(_hours(found[0]) if found else 0.0),
-            BAD_KEYS: dg.MetadataValue.json({slug: _count(found, slug) for slug in sorted(behind)}),
+            **bad_keys(behind),
             **({"connectors": _table(found)} if found else {}),
         },
     )
@@ -72,10 +73,6 @@ def _sentence(found: Sequence[Lag]) -> str:
         return "Nothing to mend."
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     return f"{found[0].standing.slug}: {found[0].words}{more}"
-
-
-def _count(found: Sequence[Lag], slug: str) -> int:
-    return sum(lag.standing.slug == slug for lag in found)
 
 
 def _hours(lag: Lag) -> float:

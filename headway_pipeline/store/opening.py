@@ -32,6 +32,7 @@ from headway_pipeline.store.standings import Standings
 from headway_pipeline.store.tables import METADATA
 from headway_pipeline.store.tracing import Traces
 from headway_pipeline.store.transcripts import Transcripts
+from headway_pipeline.store.trends import Trends
 from headway_pipeline.store.workspaces import Themes, Workspaces
 
 __all__ = ["Store", "open_store"]
@@ -74,6 +75,7 @@ class Store:
         self.reading = Reading(database, self.messages, self.connectors, self.balances)
         self.audit = Audit(database, self.balances)
         self.standings = Standings(database)
+        self.trends = Trends(database)
         self.hints = Hints(database)
         self.traces = Traces(database)
         self.erasures = Erasures(ledger)
