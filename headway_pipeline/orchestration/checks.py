@@ -90,7 +90,7 @@ def _sides(scopes: Sequence[Scoped]) -> dict[str, Any]:
     for scoped in scopes:
         sides.update(scoped.evidence.sides)
     number = sides.total()
-    return {**sides, "share of unknown": dg.MetadataValue.float(sides["unknown"] / number if number else 0.0)}
+    return {**sides, "share of unknown": dg.MetadataValue.float(round(sides["unknown"] / max(number, 1), 3))}
 
 
 def _every_feature_has_a_theme(scoped: Scoped) -> list[Flaw]:
@@ -191,12 +191,26 @@ def _step(name: str, plans: Sequence[CheckPlan]) -> dg.AssetChecksDefinition:
         required_resource_keys=resource_keys(),
     )
     def check(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        blocked = []
         with translated():
             scopes = scope_of(context)
             for plan in plans:
-                if plan.key in context.selected_asset_check_keys:
-                    yield verdict(
-                        context, plan.key, scopes, plan.find, severity=plan.severity, also=plan.also(scopes)
-                    )
+                if plan.key not in context.selected_asset_check_keys:
+                    continue
+                result = verdict(context, plan.key, scopes, plan.find, severity=plan.severity, also=plan.also(scopes))
+                yield result
+                if plan.is_blocking and not result.passed and result.severity == dg.AssetCheckSeverity.ERROR:
+                    blocked.append(f"{plan.name}: {result.description}.")
+        if blocked:
+            raise _stop(plans[0].asset, blocked)
 
     return check
+
+
+def _stop(asset: str, blocked: Sequence[str]) -> dg.Failure:
+    """In our words before Dagster says it in its own, which name no cause."""
+    return dg.Failure(
+        description=f"{' '.join(blocked)} Nothing behind {asset} was made in this run; calls stay where they are.",
+        metadata={"what to do": 'see the check\'s `bad keys`, mend what it found, then run "failed and missing"'},
+        allow_retries=False,
+    )

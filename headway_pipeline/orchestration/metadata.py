@@ -16,6 +16,7 @@ import dagster as dg
 from headway_pipeline.ingestion.estimates import estimate_reading
 from headway_pipeline.ingestion.run import StageReport, Trouble
 from headway_pipeline.llm.contract import Stage
+from headway_pipeline.model.usage import Usage
 from headway_pipeline.model.workspaces import Connector, Workspace
 from headway_pipeline.orchestration.plots import cost_by_week, features_by_week, ledger_by_state, ranked
 from headway_pipeline.orchestration.stages import PartResult
@@ -57,8 +58,9 @@ def counts_on(report: StageReport, day: date, always: Sequence[str]) -> dict[str
     shown: dict[str, Any] = {what.replace("_", " "): number for what, number in totals.items()}
     if by_source:
         shown[BY_SOURCE] = dg.MetadataValue.json({source: dict(counts) for source, counts in by_source.items()})
-    if day in report.usage:
-        shown[MODEL] = dg.MetadataValue.json(asdict(report.usage[day]))
+    usage = report.usage.get(day, Usage())
+    if usage != Usage():
+        shown[MODEL] = dg.MetadataValue.json(asdict(usage))
     return shown
 
 

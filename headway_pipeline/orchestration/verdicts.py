@@ -135,8 +135,12 @@ def _shown(found: Sequence[Found]) -> dict[str, Any]:
         "found": len(found),
         "number of bad keys": len(counts),
         **bad_keys(counts),
-        **({"what": dg.MetadataValue.json([thing.sentence for thing in found[:MOST_SHOWN]])} if found else {}),
+        **({"what": _table(found[:MOST_SHOWN])} if found else {}),
     }
+
+
+def _table(found: Iterable[Found]) -> dg.TableMetadataValue:
+    return dg.MetadataValue.table([dg.TableRecord({"key": thing.key, "what": thing.words}) for thing in found])
 
 
 def bad_keys(counts: Mapping[str, int]) -> dict[str, dg.JsonMetadataValue]:

@@ -24,6 +24,7 @@ __all__ = ["LAG_CHECK", "build_lag_check", "lag_result"]
 LAG_CHECK = dg.AssetCheckKey(dg.AssetKey("raw_calls"), "workspace_lag")
 #: How many connectors the table shows; all are counted.
 MOST_ROWS = 50
+NOBODY = "No workspace has an active connector yet: `headway workspace add`, then `headway connector add`, make one."
 
 
 def build_lag_check() -> dg.AssetChecksDefinition:
@@ -57,7 +58,7 @@ def lag_result(standings: Sequence[Standing], now: datetime) -> dg.AssetCheckRes
         asset_key=LAG_CHECK.asset_key,
         passed=not found,
         severity=dg.AssetCheckSeverity.ERROR if has_dead or not found else dg.AssetCheckSeverity.WARN,
-        description=_sentence(found),
+        description=_sentence(found) if standings else NOBODY,
         metadata={
             "workspaces": len({standing.slug for standing in standings}),
             "workspaces behind": len(behind),

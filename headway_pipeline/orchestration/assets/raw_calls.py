@@ -34,7 +34,8 @@ def raw_calls_asset(partitions: dg.MultiPartitionsDefinition) -> dg.AssetsDefini
         description=described(
             "Every call that each active connector of the workspace lists for the day on which it started (UTC), "
             "one row of `messages` a call, in exactly one state of the ledger. Listed again, an unchanged call "
-            "changes nothing. One source failing does not stop the other: see the check `sources_complete`.",
+            "changes nothing. One source failing does not stop the other: see the check `sources_complete`. A "
+            "new workspace (`headway workspace add`) becomes a key by itself.",
             "the-assets",
         ),
     )

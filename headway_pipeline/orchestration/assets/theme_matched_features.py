@@ -54,7 +54,7 @@ def theme_matched_features_asset(partitions: dg.MultiPartitionsDefinition) -> dg
         if failed:
             # One by one, for a failing step records nothing else; the rest of the keys count as failed.
             for key in sorted(set(shown) - failed):
-                entries = shown[key] | pictures.get(key, {})
+                entries = pictures.get(key, {}) | shown[key]
                 yield dg.AssetMaterialization("theme_matched_features", partition=key, metadata=entries)
             raise _failure(missing)
         for key, metadata in shown.items():
@@ -63,7 +63,7 @@ def theme_matched_features_asset(partitions: dg.MultiPartitionsDefinition) -> dg
         # Dagster records the keys of a range in no order: once more, so that the asset's page, which shows the last
         # of them, shows these.
         for key, entries in pictures.items():
-            yield dg.AssetMaterialization("theme_matched_features", partition=key, metadata=shown[key] | entries)
+            yield dg.AssetMaterialization("theme_matched_features", partition=key, metadata=entries | shown[key])
 
     return theme_matched_features
 
