@@ -30,6 +30,7 @@ ENVIRONMENT_VARIABLES: Mapping[str, str] = {
     "HEADWAY_MODEL_MATCHING": "another model for filing under themes",
     "HEADWAY_BUDGET_USD": "the most that models may cost a workspace in a calendar month",
     "HEADWAY_CALLS_AT_ONCE": "how many calls a model reads at the same time",
+    "HEADWAY_LAG_HOURS": "from how many hours behind its sources on a workspace is warned of",
     "HEADWAY_MODEL_CONTEXT_TOKENS": "length of the models' context, where their server cannot tell",
     "ANTHROPIC_API_KEY": "key for Claude",
     "ANTHROPIC_BASE_URL": "another address than Anthropic's: a proxy, the sandbox",
@@ -56,6 +57,8 @@ DEFAULT_DAGSTER_URL = "http://127.0.0.1:3000"
 #: As far back as the weekly schedule lists again.
 DEFAULT_FIRST_DAYS = 30
 DEFAULT_EVENT_LOG_DAYS = 30
+#: The schedule that lists most often does so every hour.
+DEFAULT_LAG_HOURS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class Settings:
         first_days: how many days before it was added a connector is ingested from by itself; 0 for not at all.
         dagster_database_url: DAGSTER_DATABASE_URL, or None; may hold a password, so it is never shown.
         event_log_days: how many days the events of finished runs are kept.
+        lag_hours: from how far behind its sources on a workspace is warned of.
     """
 
     home: Path
@@ -91,6 +95,7 @@ class Settings:
     first_days: int = DEFAULT_FIRST_DAYS
     dagster_database_url: str | None = field(repr=False, default=None)
     event_log_days: int = DEFAULT_EVENT_LOG_DAYS
+    lag_hours: float = DEFAULT_LAG_HOURS
 
     @property
     def is_embedded(self) -> bool:
@@ -175,6 +180,7 @@ def load_settings(environment: Mapping[str, str], working_folder: Path) -> Setti
         first_days=DEFAULT_FIRST_DAYS if first_days is None else int(first_days),
         dagster_database_url=environment.get("DAGSTER_DATABASE_URL") or None,
         event_log_days=int(_number(environment, "HEADWAY_EVENT_LOG_DAYS", at_least=1.0) or DEFAULT_EVENT_LOG_DAYS),
+        lag_hours=_number(environment, "HEADWAY_LAG_HOURS", at_least=0.0) or DEFAULT_LAG_HOURS,
     )
 
 

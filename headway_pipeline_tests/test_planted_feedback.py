@@ -166,7 +166,7 @@ def test_no_false_quote_is_stored_whatever_goes_wrong_in_turn(tmp_path: Path) ->
         (workspace,) = at.workspaces.values()
         found = at.found(workspace.name)
         assert found
-        assert at.store.audit.unverbatim_quotes(workspace.id, None) == []
+        assert at.store.audit.evidence(workspace.id, None).unverbatim == ()
         sides = Counter(span.side for row in found for span in row.evidence)
         assert set(sides) <= {"customer", "unknown"}
         states = {row["state"] for row in at.store.reading.messages(workspace.id)}
@@ -216,5 +216,5 @@ def test_forty_five_attacks_half_of_them_obeyed_change_no_other_item_and_keep_no
         changed = {(expected[name][0], state) for name, (state, _items) in found.items()}
         assert {(before, after) for before, after in changed if before != after} <= {("not_relevant", "analysed")}
         assert at.store.themes.list(at.workspaces[attacked.name].id) == themes
-        assert at.store.audit.unverbatim_quotes(at.workspaces[attacked.name].id, None) == []
+        assert at.store.audit.evidence(at.workspaces[attacked.name].id, None).unverbatim == ()
     assert sum(len(items) for _state, items in expected.values()) > 50

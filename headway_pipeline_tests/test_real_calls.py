@@ -79,8 +79,8 @@ def test_every_real_call_ends_explained_with_verbatim_quotes_and_a_second_run_ch
     states = Counter(message["state"] for message in messages)
     assert set(states) <= {"analysed", "not_relevant", "too_short"}
     assert all(message["reason"] for message in messages if message["state"] != "analysed")
-    assert store.audit.unverbatim_quotes(workspace.id, None) == []
-    assert store.audit.vendor_evidence(workspace.id, None) == []
+    assert store.audit.evidence(workspace.id, None).unverbatim == ()
+    assert store.audit.evidence(workspace.id, None).of_vendors == ()
     found = [*store.reading.features(workspace.id), *store.reading.inbox(workspace.id)]
     spoken = spoken_texts()
     assert found

@@ -123,7 +123,12 @@ def build_report(
     warnings = [f"warning: {words}" for words in (*advice, *checked)]
     notes = (*warnings, *(sorted(waiting) if outcome.has_succeeded else ()))
     told = SOURCE_CHECKS if outcome.failures and outcome.is_incomplete_only else frozenset[str]()
-    failed = (f"check {name}: {words}" for name, words in outcome.failed_checks.items() if name not in told)
+    failed = (
+        f"check {name}: {words}"
+        for name, words in outcome.failed_checks.items()
+        # A check that stopped the run is in the words of its failure.
+        if name not in told and not any(words in failure for failure in outcome.failures)
+    )
     failures = (*outcome.failures, *failed)
     if reader == OFFLINE and not is_chosen:
         notes += (OFFLINE_WORDS,)

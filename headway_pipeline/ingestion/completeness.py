@@ -7,7 +7,7 @@ from datetime import date
 from headway_pipeline.ingestion.run import Part, Run
 from headway_pipeline.ingestion.sessions import active_connectors
 from headway_pipeline.model.ledger import INCOMPLETE_REASONS
-from headway_pipeline.store import HYDRATED
+from headway_pipeline.store import HYDRATED, Flaw
 
 __all__ = ["Incomplete", "incomplete_days", "listing_troubles"]
 
@@ -24,9 +24,9 @@ class Incomplete:
     reasons: tuple[str, ...]
 
 
-def listing_troubles(run: Run, part: Part, days: list[date] | None) -> list[str]:
-    """Connectors in the run's scope whose last listing of a day (of any day, for None) failed, in words."""
-    return [f"{day}, {words}" for day, words in _failed_listings(run, part, days)]
+def listing_troubles(run: Run, part: Part, days: list[date] | None) -> list[Flaw]:
+    """Connectors in the run's scope whose last listing of a day (of any day, for None) failed."""
+    return [Flaw(day, words) for day, words in _failed_listings(run, part, days)]
 
 
 def _failed_listings(run: Run, part: Part, days: list[date] | None) -> Iterator[tuple[date, str]]:

@@ -159,7 +159,10 @@ class _Hydrating:
                 self._record_absence(message)
 
     def _record_transcript(self, message: DueMessage, transcript: Transcript, content_hash: str) -> None:
-        state = self.run.store.transcripts.record(self.lease, message.id, transcript, content_hash=content_hash)
+        # A turn that a source gives twice would be read, and paid for, twice.
+        state = self.run.store.transcripts.record(
+            self.lease, message.id, transcript.without_repetitions, content_hash=content_hash
+        )
         # Deleted, where the words tell that the call is of somebody who was erased.
         told = {MessageState.TOO_SHORT: "too_short", MessageState.DELETED: "erased"}
         self._count(message, told.get(state, "transcribed"))

@@ -4,7 +4,7 @@ Ids are text (Gong's exceed 2**53), times are aware UTC, offsets are millisecond
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -117,6 +117,17 @@ class Transcript:
     def is_too_short(self) -> bool:
         """Whether there is too little speech to be worth reading."""
         return self.speech_chars < MIN_SPEECH_CHARS
+
+    @property
+    def without_repetitions(self) -> "Transcript":
+        """The same with each turn once: who said what from when to when. Without times equal turns may be two."""
+        kept: dict[object, Segment] = {}
+        for said in self.segments:
+            turn = (said.speaker, said.side, said.start_ms, said.end_ms, said.text)
+            kept.setdefault(said.index if said.start_ms is None else turn, said)
+        if len(kept) == len(self.segments):
+            return self
+        return Transcript(tuple(replace(said, index=index) for index, said in enumerate(kept.values())))
 
     @property
     def text_hash(self) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.store.holders import Holder, is_dead, this_process
 
 __all__ = ["build_abandoned_sensor", "end_abandoned_runs", "process_tags", "server_folder_prefix", "why_abandoned"]
@@ -92,7 +93,7 @@ def build_abandoned_sensor() -> dg.SensorDefinition:
         name="abandoned_runs",
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Marks runs as failed whose process is gone, so that they hold up nothing.",
+        description=described("Marks runs as failed whose process is gone, so that they hold up nothing.", "sensors"),
     )
     def abandoned_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         ended = end_abandoned_runs(context.instance)

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from headway_pipeline.ingestion.notices import deliver
+from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.failures import NEXT_STEP, WHAT_TO_DO
 from headway_pipeline.orchestration.partitions import workspaces_of
 from headway_pipeline.settings import current_settings
@@ -165,9 +166,10 @@ def build_alert_sensor() -> dg.SensorDefinition:
         name="failed_runs",
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=(
+        description=described(
             "Tells people of failed runs, each trouble once, with what to do: in the log, and at the "
-            "Slack-compatible webhook that HEADWAY_ALERT_URL names. See docs/assets.md, Alerts."
+            "Slack-compatible webhook that HEADWAY_ALERT_URL names.",
+            "alerts",
         ),
     )
     def failed_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:

@@ -12,6 +12,7 @@ import dagster as dg
 from headway_pipeline.ingestion.batches import has_due_batches
 from headway_pipeline.llm.discovery import connect
 from headway_pipeline.orchestration.automation.requests import IN_PROGRESS, busy_workspaces
+from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.orchestration.jobs import BATCHES_JOB, INGEST_JOB, READING
 from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, range_tags
@@ -79,7 +80,9 @@ def _model_batches() -> dg.SensorDefinition:
         job_name=BATCHES_JOB,
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Asks after open batches of language models, and has the answers of those that ended landed.",
+        description=described(
+            "Asks after open batches of language models, and has the answers of those that ended landed.", "sensors"
+        ),
     )
     def model_batches(context: dg.SensorEvaluationContext, ledger: LedgerResource) -> dg.RunRequest | dg.SkipReason:
         environment = current_settings().environment
@@ -103,7 +106,7 @@ def _landed_answers() -> dg.SensorDefinition:
         job_name=INGEST_JOB,
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Has calls read on whose answers came with a batch.",
+        description=described("Has calls read on whose answers came with a batch.", "sensors"),
     )
     def landed_answers(
         context: dg.SensorEvaluationContext, ledger: LedgerResource

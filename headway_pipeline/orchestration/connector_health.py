@@ -4,15 +4,21 @@ Unlike the checks beside it, it looks at how the connectors are now, not at days
 Concept: https://docs.dagster.io/guides/test/asset-checks
 """
 
+from collections import Counter
+from collections.abc import Iterable
+
 import dagster as dg
 
 from headway_pipeline.model.workspaces import Connector, ConnectorHealth, Workspace
+from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.orchestration.partitions import workspace_days
 from headway_pipeline.orchestration.stages import resource_keys, run_of
+from headway_pipeline.orchestration.verdicts import bad_keys
 
-__all__ = ["build_connector_check", "severity_of"]
+__all__ = ["HEALTH_CHECK", "build_connector_check", "health_result", "severity_of"]
 
+HEALTH_CHECK = dg.AssetCheckKey(dg.AssetKey("raw_calls"), "connectors_healthy")
 WARN, ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
 
 
@@ -39,25 +45,25 @@ def build_connector_check() -> dg.AssetChecksDefinition:
     """The check, on `raw_calls`."""
 
     @dg.asset_check(
-        asset="raw_calls",
-        name="connectors_healthy",
-        description=(
+        asset=HEALTH_CHECK.asset_key,
+        name=HEALTH_CHECK.name,
+        description=described(
             "Every active connector works. Warns of one that never showed a call, is paused, cannot be reached or "
             "drifts from what is known of its source; fails for refused credentials, a missing permission or a wrong "
-            "host."
+            "host.",
+            "health-of-a-connector",
         ),
         required_resource_keys=resource_keys(),
     )
     def connectors_healthy(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         with translated(context.retry_number):
             run = run_of(context.resources)
-            found = [
-                (severity, workspace, connector)
+            connectors = [
+                (workspace.slug, connector)
                 for workspace in _workspaces(context)
                 for connector in run.store.connectors.list(workspace.id, connector_type=run.connector_type)
-                if (severity := severity_of(connector)) is not None
             ]
-        return _result(found)
+        return health_result(connectors)
 
     return connectors_healthy
 
@@ -69,29 +75,41 @@ def _workspaces(context: dg.AssetCheckExecutionContext) -> list[Workspace]:
     return run.store.workspaces.list()
 
 
-def _result(found: list[tuple[dg.AssetCheckSeverity, Workspace, Connector]]) -> dg.AssetCheckResult:
+def health_result(connectors: Iterable[tuple[str, Connector]]) -> dg.AssetCheckResult:
+    """How connectors, each with its workspace's slug, are now; the worst first."""
+    found = [
+        (severity, slug, connector)
+        for slug, connector in connectors
+        if (severity := severity_of(connector)) is not None
+    ]
     worst_first = sorted(found, key=lambda item: item[0] != ERROR)
     sentences = [
-        f"{workspace.slug}: connector {connector.name}: {connector.health_words}: "
+        f"{slug}: connector {connector.name}: {connector.health_words}: "
         f"{connector.last_error or connector.advice or 'see headway status'}"
-        for _, workspace, connector in worst_first
+        for _, slug, connector in worst_first
     ]
     rows = [
         dg.TableRecord(
             {
-                "workspace": workspace.slug,
+                "workspace": slug,
                 "connector": connector.name,
                 "source": connector.connector_type,
                 "health": connector.health_words,
                 "resumes": connector.resume_at.isoformat() if connector.resume_at else "",
             }
         )
-        for _, workspace, connector in worst_first
+        for _, slug, connector in worst_first
     ]
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     return dg.AssetCheckResult(
+        check_name=HEALTH_CHECK.name,
+        asset_key=HEALTH_CHECK.asset_key,
         passed=not found,
         severity=worst_first[0][0] if found else ERROR,
         description=f"{sentences[0]}{more}" if found else "Nothing to mend.",
-        metadata={"found": len(found), **({"connectors": dg.MetadataValue.table(rows)} if rows else {})},
+        metadata={
+            "found": len(found),
+            **bad_keys(Counter(slug for _, slug, _ in found)),
+            **({"connectors": dg.MetadataValue.table(rows)} if rows else {}),
+        },
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 
+from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.settings import current_settings
 from headway_pipeline.store.event_log import FINISHED, purge_events, purge_index, purge_shard
@@ -60,8 +61,11 @@ def build_purge_job() -> dg.JobDefinition:
 
     @dg.op(
         name="thin_out_event_log",
-        description="Removes the events of runs that ended more than HEADWAY_EVENT_LOG_DAYS days ago, and keeps "
-        "materializations, observations, check evaluations and the runs themselves.",
+        description=described(
+            "Removes the events of runs that ended more than HEADWAY_EVENT_LOG_DAYS days ago, and keeps "
+            "materializations, observations, check evaluations and the runs themselves.",
+            "jobs",
+        ),
     )
     def thin_out_event_log(context: dg.OpExecutionContext) -> None:
         days = current_settings().event_log_days
@@ -71,7 +75,9 @@ def build_purge_job() -> dg.JobDefinition:
 
     @dg.job(
         name=PURGE_JOB,
-        description="Remove the events of old runs that only their own pages show; the state of assets stays.",
+        description=described(
+            "Remove the events of old runs that only their own pages show; the state of assets stays.", "jobs"
+        ),
         executor_def=dg.in_process_executor,
     )
     def purge() -> Any:
@@ -88,5 +94,5 @@ def build_purge_schedule() -> dg.ScheduleDefinition:
         job_name=PURGE_JOB,
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Removes the events of old runs that only their own pages show.",
+        description=described("Removes the events of old runs that only their own pages show.", "jobs"),
     )

@@ -13,7 +13,6 @@ from headway_pipeline.evaluation.labelled import EVAL_DATA
 from headway_pipeline.orchestration.abandoned import build_abandoned_sensor
 from headway_pipeline.orchestration.assets import build_assets, evaluation_asset, set_up_assets
 from headway_pipeline.orchestration.checks import build_checks
-from headway_pipeline.orchestration.connector_health import build_connector_check
 from headway_pipeline.orchestration.event_log import build_purge_job, build_purge_schedule
 from headway_pipeline.orchestration.jobs import build_batches_job, build_evaluation_job, build_ingest_job
 from headway_pipeline.orchestration.partitions import build_partitions, workspace_partitions
@@ -47,7 +46,7 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
             *assets,
             *([evaluation_asset()] if has_labelled_sets else []),
         ],
-        asset_checks=[*build_checks(), build_connector_check()],
+        asset_checks=build_checks(),
         jobs=[
             build_ingest_job(),
             build_batches_job(),

@@ -10,8 +10,10 @@ import dagster as dg
 from headway_pipeline.ingestion.batches import advance_batches
 from headway_pipeline.llm.discovery import connect
 from headway_pipeline.orchestration.assets import CHAIN
+from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.failures import NO_RUN_RETRIES, translated
 from headway_pipeline.orchestration.resources import LedgerResource
+from headway_pipeline.orchestration.workspace_lag import LAG_CHECK
 from headway_pipeline.settings import current_settings
 
 __all__ = [
@@ -37,9 +39,14 @@ def build_ingest_job() -> "dg.UnresolvedAssetJobDefinition":
     """All five assets and their checks, over any rectangle of workspaces and days."""
     return dg.define_asset_job(
         INGEST_JOB,
-        selection=dg.AssetSelection.assets(*CHAIN),
+        # How far behind all workspaces are is no matter of one run.
+        selection=dg.AssetSelection.assets(*CHAIN) - dg.AssetSelection.checks(LAG_CHECK),
         tags=NO_RUN_RETRIES,
-        description="List calls, fetch transcripts, judge relevance, extract features and file them under themes.",
+        description=described(
+            "List calls, fetch transcripts, judge relevance, extract features and file them under themes, over any "
+            "rectangle of workspaces and days. What `headway ingest`, the schedules and the sensors run.",
+            "jobs",
+        ),
     )
 
 
@@ -64,7 +71,7 @@ def build_batches_job() -> dg.JobDefinition:
     @dg.job(
         name=BATCHES_JOB,
         tags=NO_RUN_RETRIES,
-        description="Land the answers of language-model batches in the store of answers.",
+        description=described("Land the answers of language-model batches in the store of answers.", "jobs"),
         executor_def=dg.in_process_executor,
     )
     def batches() -> Any:
@@ -78,5 +85,5 @@ def build_evaluation_job() -> "dg.UnresolvedAssetJobDefinition":
     return dg.define_asset_job(
         EVALUATION_JOB,
         selection=dg.AssetSelection.assets("evaluation"),
-        description="Measure the analyst over the labelled sets that HEADWAY_EVAL_DATA names.",
+        description=described("Measure the analyst over the labelled sets that HEADWAY_EVAL_DATA names.", "jobs"),
     )

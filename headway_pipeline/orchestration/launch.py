@@ -5,7 +5,7 @@ The job is the one Dagster runs, with the same partitions, in this process.
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -23,6 +23,7 @@ from headway_pipeline.orchestration.instance import dagster_home, opened_instanc
 from headway_pipeline.orchestration.jobs import INGEST_JOB
 from headway_pipeline.orchestration.metadata import BY_SOURCE, MODEL
 from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, range_tags
+from headway_pipeline.orchestration.verdicts import BAD_KEYS
 from headway_pipeline.settings import Settings
 
 __all__ = [
@@ -133,7 +134,7 @@ def ingest(
             raise_on_error=False,
             asset_selection=[dg.AssetKey(name) for name in request.assets] or None,
         )
-    return _outcome(result)
+    return _outcome(result, request.slug)
 
 
 @contextmanager
@@ -177,13 +178,10 @@ def _run_config(request: IngestRequest) -> dict[str, Any]:
     }
 
 
-def _outcome(result: dg.ExecuteInProcessResult) -> IngestOutcome:
+def _outcome(result: dg.ExecuteInProcessResult, slug: str) -> IngestOutcome:
     counts: dict[str, dict[str, int]] = {}
     usage = Usage()
-    for event in result.all_events:
-        if not event.is_step_materialization:
-            continue
-        metadata = event.step_materialization_data.materialization.metadata
+    for metadata in _last_metadata(result):
         usage += Usage(**_json(metadata.get(MODEL)))
         for source, numbers in _json(metadata.get(BY_SOURCE)).items():
             for what, number in numbers.items():
@@ -191,7 +189,7 @@ def _outcome(result: dg.ExecuteInProcessResult) -> IngestOutcome:
                 kept[what] = kept.get(what, 0) + number
     checks: dict[dg.AssetCheckSeverity, dict[str, str]] = {severity: {} for severity in dg.AssetCheckSeverity}
     for evaluation in result.get_asset_check_evaluations():
-        if not evaluation.passed:
+        if not evaluation.passed and _is_about(evaluation, slug):
             checks[evaluation.severity][evaluation.check_name] = evaluation.description or ""
     failed_steps = {event.step_key for event in result.all_events if event.is_step_failure}
     errors = {
@@ -210,6 +208,22 @@ def _outcome(result: dg.ExecuteInProcessResult) -> IngestOutcome:
         is_incomplete_only=failed_steps <= {"theme_matched_features"},
         is_interrupted="DagsterExecutionInterruptedError" in errors,
     )
+
+
+def _last_metadata(result: dg.ExecuteInProcessResult) -> Iterable[Mapping[str, Any]]:
+    """Of each asset and key what its last materialization shows: the newest key's is recorded twice."""
+    found: dict[tuple[object, object], Mapping[str, Any]] = {}
+    for event in result.all_events:
+        if event.is_step_materialization:
+            made = event.step_materialization_data.materialization
+            found[made.asset_key, made.partition] = made.metadata
+    return found.values()
+
+
+def _is_about(evaluation: dg.AssetCheckEvaluation, slug: str) -> bool:
+    """Whether a check failed for this workspace; it may stand red for another one still."""
+    bad = _json(evaluation.metadata.get(BAD_KEYS))
+    return not bad or any(key.rpartition("|")[2] == slug for key in bad)
 
 
 def _json(shown: object) -> dict[str, Any]:

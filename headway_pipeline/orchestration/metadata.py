@@ -7,7 +7,7 @@ Concept: https://docs.dagster.io/guides/build/assets/metadata-and-tags
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import date
+from datetime import date, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -16,10 +16,12 @@ import dagster as dg
 from headway_pipeline.ingestion.estimates import estimate_reading
 from headway_pipeline.ingestion.run import StageReport, Trouble
 from headway_pipeline.llm.contract import Stage
-from headway_pipeline.model.workspaces import Connector
-from headway_pipeline.orchestration.plots import features_by_theme
+from headway_pipeline.model.usage import Usage
+from headway_pipeline.model.workspaces import Connector, Workspace
+from headway_pipeline.orchestration.plots import cost_by_week, features_by_week, ledger_by_state, ranked
 from headway_pipeline.orchestration.stages import PartResult
-from headway_pipeline.store import FeatureCounts
+from headway_pipeline.settings import current_settings
+from headway_pipeline.store import FeatureCounts, Store
 
 __all__ = [
     "BY_SOURCE",
@@ -30,8 +32,10 @@ __all__ = [
     "attach_themes",
     "counts_on",
     "estimates_of",
+    "listing_address",
     "listing_command",
     "reader_of",
+    "trends_of",
     "troubles_value",
 ]
 
@@ -41,6 +45,8 @@ MODEL = "model"
 TROUBLES = "troubles"
 CONNECTORS = "connectors"
 INBOX = "(inbox)"
+#: How many weeks the pictures go back, and how many themes the table names.
+WEEKS, MOST_THEMES = 12, 50
 
 
 def counts_on(report: StageReport, day: date, always: Sequence[str]) -> dict[str, Any]:
@@ -52,8 +58,9 @@ def counts_on(report: StageReport, day: date, always: Sequence[str]) -> dict[str
     shown: dict[str, Any] = {what.replace("_", " "): number for what, number in totals.items()}
     if by_source:
         shown[BY_SOURCE] = dg.MetadataValue.json({source: dict(counts) for source, counts in by_source.items()})
-    if day in report.usage:
-        shown[MODEL] = dg.MetadataValue.json(asdict(report.usage[day]))
+    usage = report.usage.get(day, Usage())
+    if usage != Usage():
+        shown[MODEL] = dg.MetadataValue.json(asdict(usage))
     return shown
 
 
@@ -108,7 +115,7 @@ def attach_counts(
     context: dg.AssetExecutionContext,
     result: PartResult,
     always: Sequence[str],
-    also: Callable[[str, date], Mapping[str, Any]] = lambda _slug, _day: {},
+    also: Callable[[date], Mapping[str, Any]] = lambda _day: {},
     *,
     everywhere: Mapping[str, Any] = MappingProxyType({}),
     on_days: Mapping[date, Mapping[str, Any]] = MappingProxyType({}),
@@ -121,7 +128,7 @@ def attach_counts(
         on_days: entries of the keys of single days.
     """
     for day, key in result.keys.keys.items():
-        shown = counts_on(result.report, day, always) | dict(also(result.workspace.slug, day))
+        shown = counts_on(result.report, day, always) | dict(also(day))
         shown |= {**everywhere, **on_days.get(day, {})}
         if result.report.troubles:
             shown[TROUBLES] = troubles_value(result.report.troubles)
@@ -147,12 +154,55 @@ def listing_command(listing: str, slug: str, day: date) -> dg.MarkdownMetadataVa
     return dg.MetadataValue.md(f"`headway {listing} --workspace-id {slug} --since {day} --until {day}`")
 
 
-def attach_themes(shown: dict[str, Any], slug: str, day: date, counts: FeatureCounts) -> None:
+def listing_address(listing: str, workspace: Workspace, day: date) -> dict[str, dg.UrlMetadataValue]:
+    """Where the API serves the same; nothing, where HEADWAY_PUBLIC_URL does not say how people reach it."""
+    public_url = current_settings().public_url
+    if public_url is None:
+        return {}
+    address = f"{public_url}/api/v1/workspaces/{workspace.id}/{listing}?since={day}&until={day}"
+    return {f"{listing} in the API": dg.MetadataValue.url(address)}
+
+
+def attach_themes(shown: dict[str, Any], workspace: Workspace, day: date, counts: FeatureCounts) -> None:
     """How the day stands: its features by theme, and how to read them."""
     by_theme = dict(counts.by_theme) | ({INBOX: counts.inbox} if counts.inbox else {})
     shown["features"] = sum(counts.by_theme.values())
     shown["in the inbox"] = counts.inbox
-    shown["read them"] = listing_command("features", slug, day)
+    shown["read them"] = listing_command("features", workspace.slug, day)
+    shown |= listing_address("features", workspace, day)
     shown["read from"] = dg.MetadataValue.asset(dg.AssetKey("extracted_features"))
     if by_theme:
-        shown["by theme"] = features_by_theme(by_theme)
+        shown["by theme"] = dg.MetadataValue.json(by_theme)
+
+
+def trends_of(store: Store, workspace: Workspace, until: date) -> dict[str, Any]:
+    """How the workspace stands, with the twelve weeks up to a day, as pictures; what holds nothing is left out.
+
+    A picture is 5 to 12 kB in the event log, so a run has them once a workspace and not once a day.
+    """
+    monday = until - timedelta(days=until.weekday())
+    weeks = [monday - timedelta(weeks=back) for back in reversed(range(WEEKS))]
+    features, cost = store.trends.features(workspace.id, weeks), store.trends.cost(workspace.id, weeks)
+    ledger = store.messages.counts(workspace.id)
+    shown: dict[str, Any] = {}
+    if features:
+        shown["features by week"] = features_by_week(weeks, features)
+        shown["themes of these weeks"] = _themes_table(ranked(features))
+    if ledger:
+        shown["calls by state"] = ledger_by_state(ledger)
+    if cost.answers:
+        shown["cost by week"] = cost_by_week(weeks, cost.usd)
+        shown["answers of unknown price"] = cost.unpriced
+    return shown
+
+
+def _themes_table(themes: Sequence[tuple[str, int]]) -> dg.TableMetadataValue:
+    return dg.MetadataValue.table(
+        [
+            dg.TableRecord({"place": place, "theme": theme, "features": number})
+            for place, (theme, number) in enumerate(themes[:MOST_THEMES], start=1)
+        ],
+        schema=dg.TableSchema(
+            [dg.TableColumn("place", "int"), dg.TableColumn("theme", "string"), dg.TableColumn("features", "int")]
+        ),
+    )

@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 
+from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.orchestration.jobs import INGEST_JOB
 from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, range_tags
@@ -66,7 +67,9 @@ def build_request_sensor() -> dg.SensorDefinition:
         job_name=INGEST_JOB,
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Starts the runs of ingests that were asked for over the API while no webserver answered it.",
+        description=described(
+            "Starts the runs of ingests that were asked for over the API while no webserver answered it.", "sensors"
+        ),
     )
     def requested_ingests(
         context: dg.SensorEvaluationContext, ledger: LedgerResource

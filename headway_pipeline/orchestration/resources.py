@@ -17,6 +17,7 @@ from headway_pipeline.analysis.contract import Analyst
 from headway_pipeline.ingestion.analysts import LanguageModels, language_models
 from headway_pipeline.ingestion.run import Allowance, Effects, Progress, Run, SourceTuning, no_progress
 from headway_pipeline.model.workspaces import Workspace
+from headway_pipeline.orchestration.descriptions import described, explained
 from headway_pipeline.settings import current_settings
 from headway_pipeline.sources.contract import Bucket, Source
 from headway_pipeline.sources.rest import CostClass
@@ -79,7 +80,11 @@ class SourceResource(dg.ConfigurableResource[Any]):
 def resource_of(source: type[Source]) -> SourceResource:
     """The resource of a discovered source, of a type of its own, with the source's defaults."""
     # The name of the class is what the UI shows as the resource's type.
-    kind = type(f"{source.label}Resource", (SourceResource,), {"__doc__": f"How {source.label} is asked."})
+    kind = type(
+        f"{source.label}Resource",
+        (SourceResource,),
+        {"__doc__": described(f"How {source.label} is asked.", "resources")},
+    )
     tuning = SourceTuning.of(source)
     scalars = {name: getattr(tuning, name) for name in SourceTuning.__slots__ if name != "buckets"}
     buckets = [
@@ -89,6 +94,7 @@ def resource_of(source: type[Source]) -> SourceResource:
     return made
 
 
+@explained
 class ScopeResource(dg.ConfigurableResource[Any]):
     """What a run is asked to do, when it is less than everything."""
 
@@ -105,6 +111,7 @@ class ScopeResource(dg.ConfigurableResource[Any]):
     )
 
 
+@explained
 class AnalystResource(dg.ConfigurableResource[Any]):
     """Who reads the calls: a language model, or the offline analyst, deterministic and free.
 
@@ -148,6 +155,7 @@ class AnalystResource(dg.ConfigurableResource[Any]):
         )
 
 
+@explained
 class ProgressResource(dg.ConfigurableResource[Any]):
     """Shows nothing; the command line replaces it by progress bars."""
 
@@ -156,6 +164,7 @@ class ProgressResource(dg.ConfigurableResource[Any]):
         return no_progress
 
 
+@explained
 class LedgerResource(dg.ConfigurableResource[Any]):
     """The database of calls and features. Its address and keys come from the environment of the process.
 

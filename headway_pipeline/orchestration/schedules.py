@@ -13,6 +13,7 @@ import dagster as dg
 
 from headway_pipeline.ingestion.lookback import WEEKLY_DAYS_BACK, nightly_days_back
 from headway_pipeline.ingestion.run import SourceTuning
+from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.orchestration.jobs import INGEST_JOB
 from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, range_tags
@@ -96,7 +97,7 @@ def _schedule(plan: SchedulePlan) -> dg.ScheduleDefinition:
         job_name=INGEST_JOB,
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=plan.description,
+        description=described(plan.description, "schedules"),
     )
     def schedule(
         context: dg.ScheduleEvaluationContext, ledger: LedgerResource

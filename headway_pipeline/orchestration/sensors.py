@@ -13,6 +13,7 @@ from headway_pipeline.orchestration.automation.reruns import build_reruns
 from headway_pipeline.orchestration.automation.webhook_hints import build_webhook_hints
 from headway_pipeline.orchestration.batches import build_batch_sensors
 from headway_pipeline.orchestration.requested import build_request_sensor
+from headway_pipeline.orchestration.watch import build_connector_watch
 
 __all__ = ["build_sensors"]
 
@@ -27,5 +28,6 @@ def build_sensors() -> list[dg.SensorDefinition]:
         build_webhook_hints(),
         build_request_sensor(),
         *build_batch_sensors(),
+        build_connector_watch(),
         build_alert_sensor(),
     ]

@@ -4,12 +4,14 @@ What belongs here: statements and what must hold in the database. What does not:
 or an analyst (`ingestion/`), and how things are shown.
 """
 
+from headway_pipeline.store.audit import EvidenceAudit, Flaw
 from headway_pipeline.store.erasure import Erasure
 from headway_pipeline.store.filings import DueMatching, FeatureCounts, StoredFeature
 from headway_pipeline.store.leases import Lease
 from headway_pipeline.store.missing import UNIDENTIFIED, Missing, Sight
 from headway_pipeline.store.opening import Store, open_store
 from headway_pipeline.store.relevance import DueCall
+from headway_pipeline.store.standings import Standing
 from headway_pipeline.store.tracing import Appearance, TracedCall
 from headway_pipeline.store.transcripts import HYDRATED, DueMessage
 
@@ -21,10 +23,13 @@ __all__ = [
     "DueMatching",
     "DueMessage",
     "Erasure",
+    "EvidenceAudit",
     "FeatureCounts",
+    "Flaw",
     "Lease",
     "Missing",
     "Sight",
+    "Standing",
     "Store",
     "StoredFeature",
     "TracedCall",

@@ -17,7 +17,7 @@ from headway_pipeline.store.sealing import CredentialSealer
 from headway_pipeline.store.tables import workspace_connectors
 from headway_pipeline.store.workspaces import as_uuid
 
-__all__ = ["Connectors"]
+__all__ = ["Connectors", "connector_of"]
 
 
 class Connectors:
@@ -153,7 +153,7 @@ class Connectors:
         if connector_type is not None:
             query = query.where(table.c.connector_type == connector_type)
         with self._database.reading() as connection:
-            return [_connector(row) for row in connection.execute(query).mappings()]
+            return [connector_of(row) for row in connection.execute(query).mappings()]
 
     def find(self, workspace_id: uuid.UUID, named: str) -> Connector:
         """By id or name.
@@ -170,7 +170,7 @@ class Connectors:
         if row is None:
             known = ", ".join(found.name for found in self.list(workspace_id, active_only=False)) or "none yet"
             raise UnknownThingError(f"there is no connector {named!r}", f"the workspace has these: {known}")
-        return _connector(row)
+        return connector_of(row)
 
     def credentials(self, connector: Connector) -> Credentials:
         """The connector's secrets.
@@ -280,7 +280,8 @@ class Connectors:
             connection.execute(table.update().where(table.c.id == connector_id).values(**values))
 
 
-def _connector(row: Mapping[Any, Any]) -> Connector:
+def connector_of(row: Mapping[Any, Any]) -> Connector:
+    """The connector that a row of `workspace_connectors` holds."""
     return Connector(
         id=row["id"],
         workspace_id=row["workspace_id"],

@@ -33,9 +33,11 @@ from headway_pipeline.store.rereading import Rereading
 from headway_pipeline.store.schema import HEAD, ensure_schema
 from headway_pipeline.store.screening import Screen
 from headway_pipeline.store.sealing import CredentialSealer
+from headway_pipeline.store.standings import Standings
 from headway_pipeline.store.tables import METADATA
 from headway_pipeline.store.tracing import Traces
 from headway_pipeline.store.transcripts import Transcripts
+from headway_pipeline.store.trends import Trends
 from headway_pipeline.store.unfinished import Unfinished
 from headway_pipeline.store.watch import Watch
 from headway_pipeline.store.workspaces import Themes, Workspaces
@@ -79,6 +81,8 @@ class Store:
         self.rereading = Rereading(ledger, self.answers)
         self.reading = Reading(database, self.messages, self.connectors, self.balances)
         self.audit = Audit(database, self.balances)
+        self.standings = Standings(database)
+        self.trends = Trends(database)
         self.hints = Hints(database)
         self.traces = Traces(database)
         self.erasures = Erasures(ledger)

@@ -9,6 +9,7 @@ from datetime import timedelta
 import requests
 from playwright.sync_api import Page, expect
 
+from headway_pipeline.store.tables import evidence
 from headway_pipeline_tests.browser.conftest import SECOND, Stack
 from headway_pipeline_tests.worlds import ASK, TODAY
 
@@ -37,6 +38,22 @@ def launch_backfill(page: Page, stack: Stack, first: str, last: str, *, workspac
     return before
 
 
+def change_quote(stack: Stack, words: str) -> str:
+    """Change the first workspace's quote of two days ago behind the trigger's back; returns what it was."""
+    store, workspace = stack.installation.store, stack.installation.workspace
+    then = (TODAY - timedelta(days=2)).date()
+    (found,) = store.reading.features(workspace.id, since=then, until=then)
+    with store.database.writing() as connection:
+        triggers = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").all()
+        for name, _ in triggers:
+            connection.exec_driver_sql(f'DROP TRIGGER "{name}"')
+        changed = evidence.update().where(evidence.c.extracted_feature_id == found.id)
+        connection.execute(changed.values(quote=words))
+        for _, sql in triggers:
+            connection.exec_driver_sql(sql)
+    return found.evidence[0].quote
+
+
 def test_the_graph_shows_the_chain_with_its_groups_and_descriptions(page: Page, stack: Stack) -> None:
     page.goto(f"{stack.url}/asset-groups")
     expect(page.get_by_text("ingestion", exact=True).first).to_be_visible()
@@ -56,7 +73,7 @@ def test_a_backfill_of_seven_days_over_two_workspaces_succeeds_and_files_feature
 
 
 def test_a_materialization_shows_counts_a_plot_and_how_to_read_more_but_no_speech(page: Page, stack: Stack) -> None:
-    key = f"{day(2)}%7C{SECOND}"
+    key = f"{day(1)}%7C{SECOND}"
     page.goto(f"{stack.url}/assets/theme_matched_features?view=partitions&partition={key}")
     expect(page.get_by_text("headway features --workspace-id second").first).to_be_visible()
     page.get_by_text("[Show Markdown]").first.click()
@@ -64,6 +81,36 @@ def test_a_materialization_shows_counts_a_plot_and_how_to_read_more_but_no_speec
     expect(plot).to_be_visible()
     assert plot.evaluate("image => image.naturalWidth") > 300
     assert ASK not in page.content()
+
+
+def test_the_page_of_an_asset_shows_its_newest_day_with_the_picture_first(page: Page, stack: Stack) -> None:
+    page.goto(f"{stack.url}/assets/theme_matched_features?view=overview")
+    expect(page.get_by_text(re.compile(rf"{day(1)}\|")).first).to_be_visible()
+    expect(page.get_by_text("features by week").first).to_be_visible()
+    expect(page.get_by_text("More: docs/assets.md#the-assets").first).to_be_visible()
+
+
+def test_a_failed_check_says_what_is_wrong_in_which_key_and_stops_what_is_behind_it(page: Page, stack: Stack) -> None:
+    """Evidence that somebody changed in the database itself, behind the trigger's back."""
+    right = change_quote(stack, "I will sue you")
+    before = launch_backfill(page, stack, day(2), day(2), workspace=None)
+    assert stack.wait_for_backfill(before).startswith("COMPLETED_FAILED")
+    page.goto(f"{stack.url}/assets/extracted_features?view=checks&checkDetail=quotes_are_verbatim")
+    expect(page.get_by_text("blocking").first).to_be_visible()
+    expect(page.get_by_text("Failed", exact=True).first).to_be_visible()
+    expect(
+        page.get_by_text(re.compile(rf"acme, {day(2)}: evidence .* is not in its transcript")).first
+    ).to_be_visible()
+    assert "sue" not in page.content()
+    data = stack.ask("{runsOrError(limit: 1, filter: {statuses: [FAILURE]}) {... on Runs {results {runId}}}}")
+    (run,) = data["runsOrError"]["results"]
+    page.goto(f"{stack.url}/runs/{run['runId']}")
+    expect(page.get_by_text(re.compile("Nothing behind extracted_features was made")).first).to_be_visible()
+    change_quote(stack, right)
+    before = launch_backfill(page, stack, day(2), day(2), workspace=None)
+    assert stack.wait_for_backfill(before) == "COMPLETED_SUCCESS"
+    page.goto(f"{stack.url}/assets/extracted_features?view=checks&checkDetail=quotes_are_verbatim")
+    expect(page.get_by_text("Nothing to mend.").first).to_be_visible()
 
 
 def test_a_failed_source_is_told_with_its_connector_cause_and_remedy(page: Page, stack: Stack) -> None:

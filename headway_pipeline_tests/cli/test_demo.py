@@ -29,8 +29,8 @@ def test_the_demo_shows_two_workspaces_its_suggestions_work_and_a_second_one_cha
         assert len(held) == len(company.calls)
         assert {row["source"] for row in held} == {"gong", "fathom"}
         assert f"{company.name}: " in said.out
-        assert store.audit.unverbatim_quotes(workspace.id, None) == []
-        assert store.audit.vendor_evidence(workspace.id, None) == []
+        assert store.audit.evidence(workspace.id, None).unverbatim == ()
+        assert store.audit.evidence(workspace.id, None).of_vendors == ()
         assert store.audit.unbalanced_listings(workspace.id, None) == []
         # The same ids and titles stand in both companies; what was said in them does not mix.
         spoken = {utterance.text for call in company.calls for utterance in call.utterances}

@@ -240,7 +240,7 @@ def test_turns_alone_go_and_the_call_is_read_again_without_them(at: Bench, tmp_p
     assert [segment.speaker for segment in transcript.segments] == ["Ivo Castellan", "Vera Vendor"]
     assert transcript.segments[1].text == "Thanks, [erased], we heard you. Write me from [erased], please."
     assert found_in(kept(at.store)) == []
-    assert at.store.audit.unverbatim_quotes(at.workspace.id, None) == []
+    assert at.store.audit.evidence(at.workspace.id, None).unverbatim == ()
 
 
 def test_turns_that_went_do_not_come_back_when_the_call_changes(at: Bench, tmp_path: Path) -> None:

@@ -472,14 +472,14 @@ def test_whatever_a_model_does_no_false_quote_is_stored_and_no_call_is_lost(stor
     carry_out(at_, reading(at_, model, calls_at_once=2))
     assert set(at_.states.values()) <= {"analysed", "quarantined"}
     assert all(state == "analysed" or at_.reasons[name] for name, state in at_.states.items())
-    assert store.audit.unverbatim_quotes(at_.workspace.id, None) == []
+    assert store.audit.evidence(at_.workspace.id, None).unverbatim == ()
     with store.database.reading() as connection:
         quotes = connection.execute(sa.select(evidence.c.quote, evidence.c.segment_index)).all()
     assert all(quote in SPEECH and index == 1 for quote, index in quotes)
     # The next run finds the same, and pays for nothing that was of use.
     at_.clock.now += timedelta(days=2)
     carry_out(at_, reading(at_, ScriptedModel(TRUTH), "run-2", calls_at_once=2))
-    assert store.audit.unverbatim_quotes(at_.workspace.id, None) == []
+    assert store.audit.evidence(at_.workspace.id, None).unverbatim == ()
 
 
 def _with_vendor(at_: Bench) -> None:

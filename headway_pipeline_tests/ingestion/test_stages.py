@@ -1,6 +1,7 @@
 """The five stages over a scripted source and analyst, on both databases."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from headway_pipeline.ingestion.hydration import fetch_transcripts
 from headway_pipeline.ingestion.listing import list_calls
 from headway_pipeline.ingestion.relevance import score_relevance
 from headway_pipeline.ingestion.run import Run, StageReport
+from headway_pipeline.model.calls import Transcript
 from headway_pipeline.model.errors import (
     BadCredentialsError,
     CursorExpiredError,
@@ -25,7 +27,7 @@ from headway_pipeline.model.windows import TimeWindow
 from headway_pipeline.model.workspaces import ConnectorHealth, Credentials
 from headway_pipeline.sources.contract import Absence, BadRecord, Page
 from headway_pipeline.store import Store
-from headway_pipeline_tests.ingestion.fakes import ASK, AT, NOW, SPEECH, Bench, FakeSource, bench, call
+from headway_pipeline_tests.ingestion.fakes import ASK, AT, NOW, SPEECH, Bench, FakeSource, bench, call, transcript
 
 STAGES = (list_calls, fetch_transcripts, score_relevance, extract_features, file_features)
 
@@ -607,3 +609,15 @@ def test_a_call_that_is_odd_after_a_change_keeps_what_was_read_in_it(store: Stor
     at.pass_by(hours=25)
     ingest(at)
     assert store.transcripts.awaiting(at.workspace.id, at.part().days, at.clock.now) == []
+
+
+def test_a_turn_that_a_source_gives_twice_is_stored_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be read, and paid for, twice, and `no_duplicate_segments` would stop its workspace for ever."""
+    said = transcript(SPEECH).segments[0]
+    monkeypatch.setattr(
+        "headway_pipeline_tests.ingestion.fakes.transcript", lambda _text: Transcript((said, replace(said, index=1)))
+    )
+    at = bench(store, call("1"))
+    ingest(at)
+    assert at.states == {"1": "analysed"}
+    assert store.audit.repeated_segments(at.workspace.id, None) == []

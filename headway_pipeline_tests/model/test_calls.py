@@ -40,3 +40,21 @@ def test_equal_content_has_one_hash_whatever_its_order(content: dict[str, object
 def test_parts_of_a_key_do_not_run_into_each_other() -> None:
     assert derived_id("message", "a", "bc") != derived_id("message", "ab", "c")
     assert derived_id("message", "a") == derived_id("message", "a")
+
+
+def test_a_turn_that_a_source_gives_twice_is_kept_once_and_the_rest_counted_anew() -> None:
+    said = [Segment(n, who, Side.CUSTOMER, n * 1000, n * 1000 + 900, "Yes.") for n, who in enumerate(["a", "b", "a"])]
+    again = [*said, replace(said[0], index=3), replace(said[1], index=4), replace(said[2], index=5, start_ms=9000)]
+    kept = Transcript(tuple(again)).without_repetitions
+    assert [(one.index, one.speaker, one.start_ms) for one in kept.segments] == [
+        (0, "a", 0),
+        (1, "b", 1000),
+        (2, "a", 2000),
+        (3, "a", 9000),
+    ]
+    assert kept.without_repetitions is kept
+
+
+def test_equal_turns_without_times_are_all_kept() -> None:
+    said = tuple(Segment(n, "a", Side.CUSTOMER, None, None, "Yes.") for n in range(3))
+    assert Transcript(said).without_repetitions.segments == said

@@ -56,3 +56,24 @@ def test_a_home_that_cannot_be_made_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError, match="set HEADWAY_HOME"):
         load_settings({"HEADWAY_HOME": str(tmp_path / "file" / "home")}, tmp_path).prepare_home()
+
+
+@pytest.mark.parametrize("written", ["https://headway.example", "http://127.0.0.1:8000", "https://a.example/api/"])
+def test_the_public_address_is_taken_without_a_slash_at_its_end(tmp_path: Path, written: str) -> None:
+    assert load_settings({"HEADWAY_PUBLIC_URL": written}, tmp_path).public_url == written.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "written", ["headway", "ftp://a.example", "https://user:hunter2@a.example", "http://[::1", "javascript:alert(1)"]
+)
+def test_what_is_no_address_is_refused_and_not_shown(tmp_path: Path, written: str) -> None:
+    with pytest.raises(ConfigurationError, match="HEADWAY_PUBLIC_URL is no address") as error:
+        load_settings({"HEADWAY_PUBLIC_URL": written}, tmp_path)
+    assert written not in str(error.value)
+
+
+def test_the_hours_of_lag_have_a_default_and_refuse_nonsense(tmp_path: Path) -> None:
+    assert load_settings({}, tmp_path).lag_hours == 3
+    assert load_settings({"HEADWAY_LAG_HOURS": "26"}, tmp_path).lag_hours == 26
+    with pytest.raises(ConfigurationError, match="HEADWAY_LAG_HOURS is 'soon'"):
+        load_settings({"HEADWAY_LAG_HOURS": "soon"}, tmp_path)

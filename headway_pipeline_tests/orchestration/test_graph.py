@@ -1,5 +1,6 @@
 """The graph: what Dagster shows, and that loading it is quiet and touches nothing."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -61,6 +62,52 @@ def test_every_asset_says_what_it_is_and_whose(defs: dg.Definitions, name: str) 
     assert isinstance(node.partitions_def, dg.MultiPartitionsDefinition)
 
 
+def headings(page: Path) -> set[str]:
+    """The headings of a document as its addresses name them."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_everything_people_see_says_in_words_what_it_is_and_where_there_is_more(defs: dg.Definitions) -> None:
+    """Assets, checks, jobs, schedules, sensors and resources; the heading that each names exists."""
+    graph, repository = defs.resolve_asset_graph(), defs.get_repository_def()
+    resources = repository.get_top_level_resources()
+    described: dict[str, str | None] = {
+        **{key.to_user_string(): graph.get(key).description for key in graph.get_all_asset_keys()},
+        **{key.to_user_string(): graph.get(key).description for key in graph.asset_check_keys},
+        **{job.name: job.description for job in repository.get_all_jobs() if not job.name.startswith("__")},
+        **{schedule.name: schedule.description for schedule in repository.schedule_defs},
+        **{sensor.name: sensor.description for sensor in repository.sensor_defs},
+        **{name: resource.description for name, resource in resources.items()},
+    }
+    known = headings(ROOT / "docs" / "assets.md")
+    for name, words in described.items():
+        told, _, heading = (words or "").rpartition("\n\nMore: docs/assets.md#")
+        assert len(told) > 15, name
+        assert heading in known, f"{name} names {heading!r}"
+
+
+def test_the_first_and_the_last_asset_tell_when_the_pipeline_stands_still(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    judged = {name for name in CHAIN if graph.get(dg.AssetKey(name)).freshness_policy is not None}
+    assert judged == {"raw_calls", "theme_matched_features"}
+
+
+def test_only_what_would_spread_blocks(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    blocking = {key.name for key in graph.asset_check_keys if graph.get(key).blocking}
+    assert blocking == {"no_duplicate_segments", "quotes_are_verbatim", "evidence_sides"}
+
+
+def test_how_far_behind_all_workspaces_are_is_no_part_of_an_ingest(defs: dg.Definitions) -> None:
+    checks = defs.resolve_job_def("ingest").asset_layer.asset_graph.asset_check_keys
+    selected = defs.resolve_job_def("ingest").asset_layer.selected_asset_keys
+    assert selected
+    steps = {node.name for node in defs.resolve_job_def("ingest").nodes}
+    assert not any("workspace_lag" in step for step in steps)
+    assert len(checks) >= 8
+
+
 def test_all_assets_share_one_partitioning_so_that_one_run_holds_the_chain(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
     assert len({graph.get(dg.AssetKey(name)).partitions_def for name in CHAIN}) == 1
@@ -92,7 +139,10 @@ def test_the_checks_are_those_that_are_promised(defs: dg.Definitions) -> None:
         ("raw_calls", "ledger_balances"),
         ("raw_calls", "connectors_healthy"),
         ("raw_calls", "no_sudden_loss"),
+        ("raw_calls", "workspace_lag"),
+        ("transcripts", "no_duplicate_segments"),
         ("extracted_features", "quotes_are_verbatim"),
+        ("extracted_features", "evidence_sides"),
         ("theme_matched_features", "every_feature_has_a_theme"),
     }
 

@@ -4,9 +4,12 @@ import json
 from datetime import timedelta
 
 import dagster as dg
+import pytest
 
+from headway_pipeline.ingestion.completeness import Incomplete
 from headway_pipeline.orchestration import failures
 from headway_pipeline.orchestration.graph import build_defs
+from headway_pipeline.orchestration.launch import _outcome
 from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, partition_key
 from headway_pipeline.store.configured import open_configured_store
 from headway_pipeline_tests.orchestration.conftest import RunJob
@@ -22,7 +25,7 @@ def materialized(instance: dg.DagsterInstance, asset: str) -> set[str]:
 
 
 def metadata(result: dg.ExecuteInProcessResult, asset: str, partition: str) -> dict[str, object]:
-    for event in result.all_events:
+    for event in reversed(result.all_events):
         if event.is_step_materialization and event.asset_key == dg.AssetKey(asset) and event.partition == partition:
             return {
                 name: value.value for name, value in event.step_materialization_data.materialization.metadata.items()
@@ -48,12 +51,86 @@ def test_a_run_over_a_range_materializes_every_key_with_its_own_counts(
     assert result.success
     assert set(installation.states.values()) == {"analysed"}
     assert all(checks(result).values())
-    assert len(checks(result)) == 6
+    assert len(checks(result)) == 8
     for asset in ("raw_calls", "theme_matched_features"):
         assert materialized(instance, asset) == {key(1), key(2), key(3)}
     shown = metadata(result, "raw_calls", key(2))
     assert (shown["listed"], shown["new"], shown["by source"]) == (1, 1, {"gong": {"listed": 1, "new": 1}})
     assert metadata(result, "theme_matched_features", key(2))["features"] == 1
+
+
+def test_the_newest_key_of_a_run_has_the_pictures_and_the_others_only_counts(
+    installation: Installation, run_job: RunJob
+) -> None:
+    result = run_job()
+    pictures = {"features by week", "calls by state"}
+    assert pictures <= set(metadata(result, "theme_matched_features", key(1)))
+    for older in (key(2), key(3)):
+        shown = metadata(result, "theme_matched_features", older)
+        assert not pictures & set(shown)
+        assert shown["by theme"] == {"Exports": 1}
+        assert "base64" not in str(shown)
+    table = metadata(result, "theme_matched_features", key(1))["themes of these weeks"]
+    assert isinstance(table, dg.TableMetadataValue)
+    assert table.records[0].data["theme"] == "Exports"
+    assert "confidence in this run" in metadata(result, "relevance_scores", key(1))
+    # The offline rules cost nothing, and nothing is drawn of nothing.
+    assert "cost by week" not in metadata(result, "theme_matched_features", key(1))
+
+
+def test_the_last_thing_recorded_is_the_newest_day_so_that_the_assets_page_shows_its_pictures(
+    installation: Installation, instance: dg.DagsterInstance, run_job: RunJob
+) -> None:
+    run_job()
+    last = instance.get_latest_materialization_event(dg.AssetKey("theme_matched_features"))
+    assert last is not None
+    assert last.asset_materialization is not None
+    assert last.asset_materialization.partition == key(1)
+    assert "calls by state" in last.asset_materialization.metadata
+
+
+def test_what_is_recorded_twice_is_counted_once(installation: Installation, run_job: RunJob) -> None:
+    outcome = _outcome(run_job(), "acme")
+    assert outcome.counts["gong"]["refiled"] == 3
+
+
+def test_where_the_newest_day_failed_the_pictures_stand_on_the_newest_complete_one(
+    installation: Installation, run_job: RunJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest = (TODAY - timedelta(days=1)).date()
+    monkeypatch.setattr(
+        "headway_pipeline.orchestration.assets.theme_matched_features.incomplete_days",
+        lambda _run, _part: [Incomplete(newest, ("the source does not answer",))],
+    )
+    result = run_job()
+    assert not result.success
+    assert "calls by state" in metadata(result, "theme_matched_features", key(2))
+    assert "calls by state" not in metadata(result, "theme_matched_features", key(3))
+
+
+def test_a_run_over_a_workspace_without_calls_shows_no_picture(
+    installation: Installation, instance: dg.DagsterInstance, run_job: RunJob
+) -> None:
+    installation.sandbox.world = world()
+    result = run_job()
+    assert result.success
+    shown = metadata(result, "theme_matched_features", key(1))
+    assert (shown["features"], shown["in the inbox"]) == (0, 0)
+    assert "base64" not in str(shown)
+
+
+def test_with_a_public_address_the_counts_link_to_what_they_count(
+    installation: Installation, run_job: RunJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "features in the API" not in metadata(run_job(), "theme_matched_features", key(2))
+    monkeypatch.setenv("HEADWAY_PUBLIC_URL", "https://headway.example/")
+    result = run_job()
+    day = key(2).split("|")[0]
+    beginning = f"https://headway.example/api/v1/workspaces/{installation.workspace.id}"
+    address = metadata(result, "theme_matched_features", key(2))["features in the API"]
+    assert address == f"{beginning}/features?since={day}&until={day}"
+    address = metadata(result, "raw_calls", key(2))["messages in the API"]
+    assert address == f"{beginning}/messages?since={day}&until={day}"
 
 
 def test_the_health_of_connectors_is_shown_and_refused_credentials_fail_their_check(
@@ -205,11 +282,8 @@ def test_a_busy_workspace_fails_the_run_with_its_holder(installation: Installati
 
 
 def test_a_database_that_is_gone_fails_the_run_in_words(
-    installation: Installation, run_job: RunJob, monkeypatch: object
+    installation: Installation, run_job: RunJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import pytest
-
-    assert isinstance(monkeypatch, pytest.MonkeyPatch)
     monkeypatch.setattr(failures, "WAITS_S", ())
     monkeypatch.setenv("DATABASE_URL", "postgresql://someone:hunter2@127.0.0.1:1/none")
     result = run_job()

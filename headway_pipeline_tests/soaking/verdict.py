@@ -105,9 +105,9 @@ class _Judge:
         self.leftovers()
         self.words()
         audit = self.store.audit
-        self.found["the ledger does not balance"] += audit.unbalanced_listings(self.workspace_id, None)
-        self.found["no reason given"] += audit.unexplained_messages(self.workspace_id, None)
-        self.found["false quotes"] += map(str, audit.unverbatim_quotes(self.workspace_id, None))
+        self.found["the ledger does not balance"] += map(str, audit.unbalanced_listings(self.workspace_id, None))
+        self.found["no reason given"] += map(str, audit.unexplained_messages(self.workspace_id, None))
+        self.found["false quotes"] += map(str, audit.evidence(self.workspace_id, None).unverbatim)
         self.found["not filed"] += map(str, audit.unfiled_features(self.workspace_id, None))
         inside = requests_inside_retry_after(log)
         self.found["asked inside a Retry-After"] += [f"{one.caller}, {one.at}, {one.path}" for one in inside]

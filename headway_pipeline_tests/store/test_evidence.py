@@ -47,7 +47,7 @@ def test_a_quote_that_is_the_named_slice_is_stored(store: Store) -> None:
     with lease(store, at) as held:
         message_id = stored_call(store, held, at.connector.id)
         record(store, held, message_id, item(SPEECH[6:30], char_start=6))
-    assert store.audit.unverbatim_quotes(at.workspace.id, None) == []
+    assert store.audit.evidence(at.workspace.id, None).unverbatim == ()
     with store.database.reading() as connection:
         assert connection.execute(sa.select(evidence.c.quote)).scalars().all() == [SPEECH[6:30]]
 
@@ -138,7 +138,7 @@ def test_any_slice_of_any_text_is_accepted_and_any_other_text_refused(
     with store.leases.hold(workspace.id, "r") as held:
         message_id = stored_call(store, held, connector.id, text, "x" * 300)
         record(store, held, message_id, item(text[start:end], char_start=start))
-        assert store.audit.unverbatim_quotes(workspace.id, None) == []
+        assert store.audit.evidence(workspace.id, None).unverbatim == ()
         other = data.draw(SPOKEN)
         assume(text[start : start + len(other)] != other)
         with pytest.raises(EvidenceRefusedError):
@@ -178,7 +178,7 @@ def test_a_transcript_cannot_be_replaced_under_its_evidence(store: Store) -> Non
     replacing = transcripts.insert().prefix_with("OR REPLACE" if store.database.is_sqlite else "")
     with pytest.raises(StoreError), store.database.writing() as connection:
         connection.execute(replacing.values(**dict(row) | {"segments": []}))
-    assert store.audit.unverbatim_quotes(at.workspace.id, None) == []
+    assert store.audit.evidence(at.workspace.id, None).unverbatim == ()
 
 
 def test_words_cannot_change_while_a_quote_of_them_is_being_stored(
@@ -197,7 +197,7 @@ def test_words_cannot_change_while_a_quote_of_them_is_being_stored(
         first.execute(evidence.insert().values(**row))
         with pytest.raises(StoreError), _impatient(store) as second:
             second.execute(changing)
-    assert store.audit.unverbatim_quotes(at.workspace.id, None) == []
+    assert store.audit.evidence(at.workspace.id, None).unverbatim == ()
     store.close()
     postgres.drop(url)
 

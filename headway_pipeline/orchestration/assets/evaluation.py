@@ -10,6 +10,7 @@ from headway_pipeline.evaluation.labelled import EVAL_DATA, DataFolder
 from headway_pipeline.evaluation.plots import figures_picture, png
 from headway_pipeline.evaluation.report import figure_rows
 from headway_pipeline.evaluation.run import Evaluation, evaluate
+from headway_pipeline.orchestration.descriptions import described
 
 __all__ = ["evaluation_asset"]
 
@@ -23,10 +24,11 @@ def evaluation_asset() -> dg.AssetsDefinition:
         kinds={"python"},
         owners=["team:product-insights"],
         required_resource_keys={"analyst"},
-        description=(
+        description=described(
             "Precision, recall and F1 of the configured analyst with 95 % intervals, over the labelled sets in the "
             "folder that HEADWAY_EVAL_DATA names: types of feedback, relevance, themes, sentiment, reference "
-            "extractions, quotes and sides. The same as `headway eval`; docs/accuracy.md explains the figures."
+            "extractions, quotes and sides. The same as `headway eval`; docs/accuracy.md explains the figures.",
+            "the-assets",
         ),
     )
     def evaluation(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:

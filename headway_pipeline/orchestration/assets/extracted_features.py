@@ -5,6 +5,7 @@ import dagster as dg
 from headway_pipeline.ingestion.extraction import extract_features
 from headway_pipeline.llm.contract import Stage
 from headway_pipeline.model.features import FeatureType
+from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.metadata import attach_counts, reader_of
 from headway_pipeline.orchestration.stages import carry_out, resource_keys
 
@@ -25,10 +26,12 @@ def extracted_features_asset(partitions: dg.MultiPartitionsDefinition) -> dg.Ass
         kinds={"python", "table"},
         owners=["team:product-insights"],
         required_resource_keys=resource_keys(),
-        description=(
+        tags={"asks": "analyst"},
+        description=described(
             "Feature requests, bug reports and pain points of the relevant calls, with urgency and sentiment, "
             "theme-free. Each rests on a quote that code found in the transcript and the database checked: never "
-            "a known vendor's words. A call is read once at a given text."
+            "a known vendor's words. A call is read once at a given text.",
+            "the-assets",
         ),
     )
     def extracted_features(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:

@@ -1,10 +1,13 @@
 """relevance_scores: is a call about any of the workspace's themes?"""
 
+from itertools import chain
+
 import dagster as dg
 
 from headway_pipeline.ingestion.relevance import score_relevance
 from headway_pipeline.llm.contract import Stage
 from headway_pipeline.orchestration.assets.set_up import WORKSPACE_THEMES
+from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.metadata import attach_counts, reader_of
 from headway_pipeline.orchestration.plots import confidence_histogram
 from headway_pipeline.orchestration.stages import carry_out, resource_keys
@@ -26,18 +29,23 @@ def relevance_scores_asset(partitions: dg.MultiPartitionsDefinition) -> dg.Asset
         kinds={"python", "table"},
         owners=["team:product-insights"],
         required_resource_keys=resource_keys(),
-        description=(
+        tags={"asks": "analyst"},
+        description=described(
             "Whether each transcribed call bears on any of the workspace's themes, and how surely; in doubt it "
             "does. After a change of themes only calls that were not relevant are judged again. A workspace "
-            "without themes keeps its calls waiting."
+            "without themes keeps its calls waiting.",
+            "the-assets",
         ),
     )
     def relevance_scores(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         for result in carry_out(context, score_relevance):
             attach_counts(context, result, ALWAYS, everywhere=reader_of(result, Stage.RELEVANCE))
-            for day, confidences in result.report.confidences.items():
+            judged = result.report.confidences
+            if judged:
+                # One picture a run and workspace, on the newest day that has any.
+                picture = confidence_histogram([*chain.from_iterable(judged.values())])
                 context.add_asset_metadata(
-                    {"confidence": confidence_histogram(confidences)}, partition_key=result.keys.keys[day]
+                    {"confidence in this run": picture}, partition_key=result.keys.keys[max(judged)]
                 )
         return dg.MaterializeResult()
 

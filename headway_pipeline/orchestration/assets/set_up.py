@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from headway_pipeline.orchestration.descriptions import described
+
 __all__ = ["WORKSPACE_CONNECTORS", "WORKSPACE_THEMES", "set_up_assets"]
 
 WORKSPACE_CONNECTORS = "workspace_connectors"
@@ -22,10 +24,11 @@ def set_up_assets(workspaces: dg.DynamicPartitionsDefinition) -> Sequence[dg.Ass
             group_name="workspaces",
             kinds={"table"},
             owners=["team:product-insights"],
-            description=(
+            description=described(
                 "A workspace's access to Gong, Fathom and other sources, as people set it up; its version changes "
                 "with an address, new credentials or a choice, never with health. Change it with "
-                "`headway connector`, the API or SQL: a new connector has its recent past ingested by itself."
+                "`headway connector`, the API or SQL: a new connector has its recent past ingested by itself.",
+                "the-assets",
             ),
         ),
         dg.AssetSpec(
@@ -34,10 +37,11 @@ def set_up_assets(workspaces: dg.DynamicPartitionsDefinition) -> Sequence[dg.Ass
             group_name="workspaces",
             kinds={"table"},
             owners=["team:product-insights"],
-            description=(
+            description=described(
                 "The themes a workspace files feedback under; its version is the hash that stands on every filed "
                 "call. Change them with `headway theme`, the API or SQL: all calls of the workspace are filed again "
-                "by themselves, and none is read again."
+                "by themselves, and none is read again.",
+                "the-assets",
             ),
         ),
     ]

@@ -1,6 +1,7 @@
 """theme_matched_features: each extracted feature under its theme, or in the inbox; the end of the chain."""
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -9,7 +10,9 @@ from headway_pipeline.ingestion.completeness import Incomplete, incomplete_days
 from headway_pipeline.ingestion.filing import file_features
 from headway_pipeline.llm.contract import Stage
 from headway_pipeline.orchestration.assets.set_up import WORKSPACE_THEMES
-from headway_pipeline.orchestration.metadata import attach_themes, counts_on, reader_of
+from headway_pipeline.orchestration.descriptions import described
+from headway_pipeline.orchestration.freshness import ALIVE
+from headway_pipeline.orchestration.metadata import attach_themes, counts_on, reader_of, trends_of
 from headway_pipeline.orchestration.partitions import partition_key
 from headway_pipeline.orchestration.stages import PartResult, carry_out, resource_keys
 from headway_pipeline.store import FeatureCounts
@@ -31,10 +34,14 @@ def theme_matched_features_asset(partitions: dg.MultiPartitionsDefinition) -> dg
         kinds={"python", "table"},
         owners=["team:product-insights"],
         required_resource_keys=resource_keys(),
-        description=(
+        tags={"asks": "analyst"},
+        freshness_policy=ALIVE,
+        description=described(
             "Each extracted feature under the theme that fits it best, the two best with their scores, or in the "
             "inbox where none fits. A change of themes files again without reading a call again. Days that some "
-            "source could not deliver fail here, so that `failed and missing` requests them again."
+            "source could not deliver fail here, so that `failed and missing` requests them again. The newest day of "
+            "a workspace has the pictures of its last weeks.",
+            "the-assets",
         ),
     )
     def theme_matched_features(
@@ -44,14 +51,20 @@ def theme_matched_features_asset(partitions: dg.MultiPartitionsDefinition) -> dg
         shown = {key: metadata for result in results for key, metadata in _metadata(result).items()}
         missing = {result.workspace.slug: incomplete_days(result.run, result.part) for result in results}
         failed = {partition_key(slug, found.day) for slug, days in missing.items() for found in days}
+        pictures = dict(_pictures(result, failed) for result in results if _complete_days(result, failed))
         if failed:
             # One by one, for a failing step records nothing else; the rest of the keys count as failed.
             for key in sorted(set(shown) - failed):
-                yield dg.AssetMaterialization("theme_matched_features", partition=key, metadata=shown[key])
+                entries = pictures.get(key, {}) | shown[key]
+                yield dg.AssetMaterialization("theme_matched_features", partition=key, metadata=entries)
             raise _failure(missing)
         for key, metadata in shown.items():
             context.add_asset_metadata(metadata, partition_key=key)
         yield dg.MaterializeResult()
+        # Dagster records the keys of a range in no order: once more, so that the asset's page, which shows the last
+        # of them, shows these.
+        for key, entries in pictures.items():
+            yield dg.AssetMaterialization("theme_matched_features", partition=key, metadata=entries | shown[key])
 
     return theme_matched_features
 
@@ -62,8 +75,18 @@ def _metadata(result: PartResult) -> dict[str, dict[str, Any]]:
     shown = {}
     for day, key in result.keys.keys.items():
         shown[key] = counts_on(result.report, day, ALWAYS) | reader_of(result, Stage.MATCHING)
-        attach_themes(shown[key], result.workspace.slug, day, standing.get(day, FeatureCounts()))
+        attach_themes(shown[key], result.workspace, day, standing.get(day, FeatureCounts()))
     return shown
+
+
+def _complete_days(result: PartResult, failed: set[str]) -> list[date]:
+    return [day for day, key in result.keys.keys.items() if key not in failed]
+
+
+def _pictures(result: PartResult, failed: set[str]) -> tuple[str, dict[str, Any]]:
+    """The newest of a workspace's complete keys, and the pictures of the weeks up to it."""
+    newest = max(_complete_days(result, failed))
+    return result.keys.keys[newest], trends_of(result.run.store, result.workspace, newest)
 
 
 def _failure(missing: dict[str, list[Incomplete]]) -> dg.Failure:

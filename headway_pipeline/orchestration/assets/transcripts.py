@@ -3,6 +3,7 @@
 import dagster as dg
 
 from headway_pipeline.ingestion.hydration import fetch_transcripts
+from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.metadata import attach_counts, attach_health, estimates_of
 from headway_pipeline.orchestration.stages import carry_out, resource_keys
 
@@ -23,10 +24,12 @@ def transcripts_asset(partitions: dg.MultiPartitionsDefinition) -> dg.AssetsDefi
         kinds={"python", "json", "table"},
         owners=["team:product-insights"],
         required_resource_keys=resource_keys(),
-        description=(
+        tags={"asks": "sources"},
+        description=described(
             "The transcripts of the calls that await one, fetched in the source's own batch size (Gong: 100 calls a "
             "request, Fathom: 10). A transcript that is not there yet is asked for again by a later run; one that "
-            "never comes is given up after 7 days, visibly; under 200 characters of speech a call is `too_short`."
+            "never comes is given up after 7 days, visibly; under 200 characters of speech a call is `too_short`.",
+            "the-assets",
         ),
     )
     def transcripts(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:

@@ -18,6 +18,7 @@ from headway_pipeline.orchestration.automation.requests import (
     remember,
     run_request,
 )
+from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.orchestration.jobs import INGEST_JOB
 from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, workspace_partitions
@@ -81,9 +82,10 @@ def build_first_ingests() -> dg.SensorDefinition:
         job_name=INGEST_JOB,
         minimum_interval_seconds=10,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=(
+        description=described(
             "Ingests the recent past of a connector that was added (HEADWAY_FIRST_DAYS), and days that were never "
-            "listed because nothing ran: one run a workspace over the stretch."
+            "listed because nothing ran: one run a workspace over the stretch.",
+            "sensors",
         ),
     )
     def first_ingests(context: dg.SensorEvaluationContext, ledger: LedgerResource) -> dg.SensorResult | dg.SkipReason:

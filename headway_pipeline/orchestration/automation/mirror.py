@@ -12,6 +12,7 @@ import dagster as dg
 
 from headway_pipeline.orchestration.assets import CHAIN
 from headway_pipeline.orchestration.assets.set_up import WORKSPACE_CONNECTORS, WORKSPACE_THEMES
+from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, workspace_partitions
 from headway_pipeline.orchestration.resources import LedgerResource
@@ -70,9 +71,10 @@ def build_mirror() -> dg.SensorDefinition:
         name="workspace_mirror",
         minimum_interval_seconds=10,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=(
+        description=described(
             "Keeps the workspace partitions equal to the active workspaces of the database, and reports changes of "
-            "connectors and themes as materializations of workspace_connectors and workspace_themes."
+            "connectors and themes as materializations of workspace_connectors and workspace_themes.",
+            "sensors",
         ),
         asset_selection=dg.AssetSelection.assets(*CHAIN),
     )

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 import dagster as dg
 
 from headway_pipeline.orchestration.automation.requests import Demand, ask, within
+from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.orchestration.jobs import INGEST_JOB, READING
 from headway_pipeline.orchestration.resources import LedgerResource
@@ -55,9 +56,10 @@ def build_refilings() -> dg.SensorDefinition:
         job_name=INGEST_JOB,
         minimum_interval_seconds=15,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=(
+        description=described(
             "Files a workspace's calls again where its themes have changed: one run of the analysing assets over all "
-            "its days. Calls are not read again; only those that were not relevant are judged again."
+            "its days. Calls are not read again; only those that were not relevant are judged again.",
+            "sensors",
         ),
     )
     def refilings(context: dg.SensorEvaluationContext, ledger: LedgerResource) -> dg.SensorResult | dg.SkipReason:

@@ -15,6 +15,7 @@ from headway_pipeline.orchestration.automation.requests import (
     ask,
     joined_days,
 )
+from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.orchestration.jobs import INGEST_JOB, READING
 from headway_pipeline.orchestration.resources import LedgerResource
@@ -72,10 +73,11 @@ def build_reruns() -> dg.SensorDefinition:
         job_name=INGEST_JOB,
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=(
+        description=described(
             "Asks again for days that a source failed on or paused, for transcripts whose time has come, for calls "
             "that were set aside or left unread. What keeps failing is asked for ever more seldom, at last every six "
-            "hours, and at once when its connector was changed."
+            "hours, and at once when its connector was changed.",
+            "sensors",
         ),
     )
     def reruns(context: dg.SensorEvaluationContext, ledger: LedgerResource) -> dg.SensorResult | dg.SkipReason:

@@ -10,6 +10,7 @@ import dagster as dg
 
 from headway_pipeline.ingestion.hints import hinted_days, settled_hints
 from headway_pipeline.orchestration.automation.requests import Demand, ask
+from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.orchestration.jobs import INGEST_JOB
 from headway_pipeline.orchestration.resources import LedgerResource
@@ -42,7 +43,9 @@ def build_webhook_hints() -> dg.SensorDefinition:
         job_name=INGEST_JOB,
         minimum_interval_seconds=15,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Lists the days again that webhooks hint at: many hints about neighbouring days are one run.",
+        description=described(
+            "Lists the days again that webhooks hint at: many hints about neighbouring days are one run.", "sensors"
+        ),
     )
     def webhook_hints(context: dg.SensorEvaluationContext, ledger: LedgerResource) -> dg.SensorResult | dg.SkipReason:
         now = ledger.effects().now()
