@@ -65,6 +65,7 @@ class _Page:
     """A page on its way into the ledger.
 
     Attributes:
+        listed_at: when it was listed.
         known: what the ledger holds of its calls, by source and external id.
         new: rows to insert, by message.
         kept_without: erased people whose turns the calls are kept without, by message.
@@ -72,6 +73,7 @@ class _Page:
 
     connection: Connection
     lease: Lease
+    listed_at: datetime
     known: dict[tuple[str, str], _Known]
     forgotten: Forgotten
     new: dict[uuid.UUID, dict[str, Any]] = field(default_factory=dict)
@@ -115,7 +117,7 @@ class Listings:
         """One page, in one transaction. An unchanged call changes no row but its sighting."""
         with self._ledger.writing(lease) as connection:
             forgotten = self._ledger.screen.forgotten(connection, lease.workspace_id)
-            page = _Page(connection, lease, self._known(connection, lease, calls), forgotten)
+            page = _Page(connection, lease, listed_at, self._known(connection, lease, calls), forgotten)
             recorded = [self._record(page, call) for call in calls]
             if page.new:
                 connection.execute(messages.insert(), [*page.new.values()])
@@ -178,9 +180,10 @@ class Listings:
         if known.id in page.new:
             # The same call may stand twice on a page that shifted while it was made; the first counts.
             return Recorded(call.external_id, known.id, known.day, "unchanged")
-        return self._record_known(page.connection, page.lease, call, known)
+        return self._record_known(page, call, known)
 
-    def _record_known(self, connection: Connection, lease: Lease, call: Call, known: _Known) -> Recorded:
+    def _record_known(self, page: _Page, call: Call, known: _Known) -> Recorded:
+        connection, lease = page.connection, page.lease
         if call.is_private:
             if known.state != MessageState.PRIVATE:
                 self._ledger.move(connection, lease, known.id, MessageState.PRIVATE, PRIVATE_REASON)
@@ -200,7 +203,7 @@ class Listings:
         self._ledger.update(connection, lease, known.id, **_content(call))
         # Its words are out of date now, whatever time they were to be asked for before.
         asked_at = transcripts.update().where(transcripts.c.message_id == known.id)
-        connection.execute(asked_at.values(next_attempt_at=self._ledger.now()))
+        connection.execute(asked_at.values(next_attempt_at=page.listed_at))
         return Recorded(call.external_id, known.id, day, "changed")
 
     def _note_move(self, connection: Connection, message_id: uuid.UUID, before: date, after: date) -> None:
