@@ -74,6 +74,7 @@ def test_every_environment_variable_that_is_read_is_declared() -> None:
     declared = set(ENVIRONMENT_VARIABLES) | {
         "DAGSTER_HOME",
         "DAGSTER_DISABLE_TELEMETRY",
+        "DAGSTER_EVENT_BATCH_SIZE",
         "PYTHONWARNINGS",
         "VIRTUAL_ENV",
     }

@@ -22,18 +22,8 @@ from headway_pipeline.settings import current_settings
 from headway_pipeline_tests.databases import Postgres
 from headway_pipeline_tests.worlds import use_home
 
-CONFIG = """\
-[databases]
-* = host={host} port={port}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = {listen_port}
-unix_socket_dir =
-auth_type = any
-pool_mode = session
-max_client_conn = 200
-default_pool_size = 10
-"""
+#: The file that production uses, with the addresses of the test in place of its own.
+CONFIG = (Path(__file__).parents[2] / "deploy" / "pgbouncer.ini").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -49,8 +39,17 @@ def behind_pgbouncer(
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    user = f"user={url.username}"
-    config = CONFIG.format(host=url.host, port=f"{url.port} {user}", listen_port=port)
+    config = CONFIG
+    for there, here in (
+        ("host=postgres port=5432", f"host={url.host} port={url.port} user={url.username}"),
+        ("listen_addr = 0.0.0.0", "listen_addr = 127.0.0.1"),
+        ("listen_port = 5432", f"listen_port = {port}"),
+        # The server of the tests asks for no password.
+        ("auth_type = scram-sha-256", "auth_type = any"),
+        ("auth_file = /run/pgbouncer/users.txt", ""),
+    ):
+        assert there in config
+        config = config.replace(there, here)
     path = folder / "pgbouncer.ini"
     path.write_text(config, encoding="utf-8")
     command = [program, "-q", str(path)]
