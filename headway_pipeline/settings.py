@@ -17,6 +17,7 @@ ENVIRONMENT_VARIABLES: Mapping[str, str] = {
     "HEADWAY_HOME": "folder of the embedded database, the key file and Dagster's instance",
     "HEADWAY_SECRET_KEY": "keys that seal credentials, comma-separated, newest first",
     "HEADWAY_START_DATE": "first day of the date partitions, taken at the first run",
+    "HEADWAY_FIRST_DAYS": "how many days before it was added a connector is ingested from by itself",
     "HEADWAY_EVAL_DATA": "folder of labelled sets for `headway eval` and the asset `evaluation`",
     "HEADWAY_ALLOWED_HOSTS": "API hosts beside the vendors' own, comma-separated",
     "HEADWAY_MODEL": "language model that reads the calls, `provider:model` or `provider`",
@@ -50,6 +51,8 @@ DEFAULT_YEARS_BACK = 2
 DEFAULT_CALLS_AT_ONCE = 16
 #: The schedule that lists most often does so every hour.
 DEFAULT_LAG_HOURS = 3.0
+#: As far back as the weekly schedule lists again.
+DEFAULT_FIRST_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class Settings:
         calls_at_once: how many calls a model reads at the same time.
         lag_hours: from how far behind its sources on a workspace is warned of.
         public_url: where people reach the API, without a slash at its end; None where it has no address for them.
+        first_days: how many days before it was added a connector is ingested from by itself; 0 for not at all.
     """
 
     home: Path
@@ -77,6 +81,7 @@ class Settings:
     calls_at_once: int = DEFAULT_CALLS_AT_ONCE
     lag_hours: float = DEFAULT_LAG_HOURS
     public_url: str | None = None
+    first_days: int = DEFAULT_FIRST_DAYS
 
     @property
     def is_embedded(self) -> bool:
@@ -145,6 +150,7 @@ def load_settings(environment: Mapping[str, str], working_folder: Path) -> Setti
         ConfigurationError: a variable has no usable value.
     """
     home = find_home(environment, working_folder.absolute())
+    first_days = _number(environment, "HEADWAY_FIRST_DAYS", at_least=0.0)
     return Settings(
         home=home,
         database_url=environment.get("DATABASE_URL") or f"sqlite:///{home / 'headway.db'}",
@@ -156,6 +162,7 @@ def load_settings(environment: Mapping[str, str], working_folder: Path) -> Setti
         calls_at_once=int(_number(environment, "HEADWAY_CALLS_AT_ONCE", at_least=1.0) or DEFAULT_CALLS_AT_ONCE),
         lag_hours=_number(environment, "HEADWAY_LAG_HOURS", at_least=0.0) or DEFAULT_LAG_HOURS,
         public_url=_address(environment, "HEADWAY_PUBLIC_URL"),
+        first_days=DEFAULT_FIRST_DAYS if first_days is None else int(first_days),
     )
 
 

@@ -48,13 +48,21 @@ class Stack:
         return answer.json()["data"]
 
     def stop_schedules(self) -> None:
-        """Let no run begin by the clock: these tests take minutes, and count runs."""
+        """Let no run begin by the clock or a sensor: these tests take minutes, and count runs."""
         state = 'schedulesOrError(repositorySelector: {repositoryName: "__repository__", repositoryLocationName: '
         query = f'{{{state} "headway_pipeline"}}) {{... on Schedules {{results {{scheduleState {{id}}}}}}}}}}'
         for schedule in self.ask(query)["schedulesOrError"]["results"]:
             stopping = f'stopRunningSchedule(id: "{schedule["scheduleState"]["id"]}")'
             answer = self.ask(f"mutation {{{stopping} {{... on ScheduleStateResult {{scheduleState {{status}}}}}}}}")
             assert answer["stopRunningSchedule"]["scheduleState"]["status"] == "STOPPED"
+        state = state.replace("schedulesOrError", "sensorsOrError")
+        query = f'{{{state} "headway_pipeline"}}) {{... on Sensors {{results {{sensorState {{id}}}}}}}}}}'
+        for sensor in self.ask(query)["sensorsOrError"]["results"]:
+            stopping = f'stopSensor(id: "{sensor["sensorState"]["id"]}")'
+            answer = self.ask(
+                f"mutation {{{stopping} {{... on StopSensorMutationResult {{instigationState {{status}}}}}}}}"
+            )
+            assert answer["stopSensor"]["instigationState"]["status"] == "STOPPED"
 
     def reconnect(self, secret_key: str) -> None:
         """Give the first workspace's Gong connector these credentials."""
@@ -96,6 +104,8 @@ def stack(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     with pytest.MonkeyPatch.context() as environment:
         home = tmp_path_factory.mktemp("up") / "home"
         with installed(home, environment, *calls) as installation:
+            # Before its sensors are stopped.
+            environment.setenv("HEADWAY_FIRST_DAYS", "0")
             second = _add_second(installation.sandbox, installation)
             port = _free_port()
             process = _start(home, port)

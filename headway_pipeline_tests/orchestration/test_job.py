@@ -10,7 +10,6 @@ from headway_pipeline.ingestion.completeness import Incomplete
 from headway_pipeline.orchestration.graph import build_defs
 from headway_pipeline.orchestration.launch import _outcome
 from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, partition_key
-from headway_pipeline.orchestration.resources import LedgerResource
 from headway_pipeline.store.configured import open_configured_store
 from headway_pipeline_tests.orchestration.conftest import RunJob
 from headway_pipeline_tests.worlds import ASK, CHAT, TODAY, Installation, sandbox_call, world
@@ -299,18 +298,6 @@ def test_two_workspaces_with_the_same_calls_stay_apart(
     other = installation.store.workspaces.add("Other")
     assert installation.store.reading.messages(other.id) == []
     assert installation.store.reading.features(other.id) == []
-
-
-def test_the_sensor_gives_a_new_workspace_its_partition_and_takes_a_closed_ones(
-    installation: Installation, instance: dg.DagsterInstance
-) -> None:
-    installation.store.workspaces.add("Second")
-    sensor = build_defs().resolve_sensor_def("workspaces_as_partitions")
-    with dg.build_sensor_context(instance=instance, resources={"ledger": LedgerResource()}) as context:
-        result = sensor(context)
-    assert isinstance(result, dg.SensorResult)
-    (request,) = result.dynamic_partitions_requests or []
-    assert request.partition_keys == ["second"]
 
 
 def test_checks_executed_alone_look_at_everything(installation: Installation, run_job: RunJob) -> None:

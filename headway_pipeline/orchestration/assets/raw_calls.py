@@ -8,6 +8,7 @@ import dagster as dg
 
 from headway_pipeline.ingestion.listing import list_calls
 from headway_pipeline.model.workspaces import Workspace
+from headway_pipeline.orchestration.assets.set_up import WORKSPACE_CONNECTORS
 from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.freshness import ALIVE
 from headway_pipeline.orchestration.metadata import attach_counts, attach_health, listing_address, listing_command
@@ -23,6 +24,7 @@ def raw_calls_asset(partitions: dg.MultiPartitionsDefinition) -> dg.AssetsDefini
 
     @dg.asset(
         name="raw_calls",
+        deps=[WORKSPACE_CONNECTORS],
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name="ingestion",

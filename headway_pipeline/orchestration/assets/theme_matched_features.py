@@ -9,6 +9,7 @@ import dagster as dg
 from headway_pipeline.ingestion.completeness import Incomplete, incomplete_days
 from headway_pipeline.ingestion.filing import file_features
 from headway_pipeline.llm.contract import Stage
+from headway_pipeline.orchestration.assets.set_up import WORKSPACE_THEMES
 from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.freshness import ALIVE
 from headway_pipeline.orchestration.metadata import attach_themes, counts_on, reader_of, trends_of
@@ -26,7 +27,7 @@ def theme_matched_features_asset(partitions: dg.MultiPartitionsDefinition) -> dg
 
     @dg.asset(
         name="theme_matched_features",
-        deps=["extracted_features"],
+        deps=["extracted_features", WORKSPACE_THEMES],
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name="analysis",
