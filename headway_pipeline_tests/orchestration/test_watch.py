@@ -104,7 +104,9 @@ def test_a_check_that_is_planned_and_not_done_does_not_hide_the_last_result(
 ) -> None:
     """A run that was killed leaves its planned checks behind for ever."""
     assert last_evaluation(instance, HEALTH_CHECK) is not None
-    instance.create_run_for_job(build_defs().resolve_job_def("ingest"), tags=range_tags("acme", DAY, DAY))
+    instance.create_run_for_job(
+        build_defs().resolve_job_def("ingest"), tags=range_tags("acme", DAY, DAY, asked_by="a test")
+    )
     newest = instance.get_latest_asset_check_evaluation_record(HEALTH_CHECK)
     assert newest is not None
     assert newest.status.value == "PLANNED"
