@@ -176,9 +176,8 @@ def _label(name: str, place: int) -> str:
     if not words or not _can_show(words):
         return f"theme {place}"
     short = words if len(words) <= MOST_CHARS else f"{words[: MOST_CHARS - 1]}…"
-    # A dollar would begin a formula; what begins with an underscore is left out of legends.
-    shown = short.replace("$", r"\$")
-    return f" {shown}" if shown.startswith("_") else shown
+    # A dollar would begin a formula.
+    return short.replace("$", r"\$")
 
 
 def _can_show(words: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from headway_pipeline.model.workspaces import Credentials, Workspace
 from headway_pipeline.sandbox.server import Sandbox
@@ -31,6 +31,7 @@ CHROMIUM_OPTIONS = [
     "--disable-sync",
 ]
 START_TIMEOUT_S = 120
+PAGE_TIMEOUT_MS = 30_000
 SECOND = "second"
 
 
@@ -181,6 +182,8 @@ def page(chromium: str) -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_OPTIONS)
         opened = browser.new_page(viewport={"width": 1500, "height": 1000})
-        opened.set_default_timeout(30_000)
+        opened.set_default_timeout(PAGE_TIMEOUT_MS)
+        # What is expected of a page has a time of its own, and a busy machine draws slowly.
+        expect.set_options(timeout=PAGE_TIMEOUT_MS)
         yield opened
         browser.close()

@@ -79,8 +79,7 @@ def test_what_is_shown_is_there_in_colour() -> None:
     "name",
     [
         "Price $5 to $6",
-        r"$\frac{",
-        "_hidden",
+        r"$\frac{$",
         "导出",
         "\x07\x1b[31m",
         " ",
@@ -90,7 +89,7 @@ def test_what_is_shown_is_there_in_colour() -> None:
     ],
 )
 def test_the_name_of_a_theme_is_only_a_name(name: str) -> None:
-    """A dollar would begin a formula, an underscore leave the legend, a missing character warn at every run."""
+    """Two dollars would make a formula, which may be a wrong one; a missing character would warn at every run."""
     picture(features_by_week(WEEKS, {name: SOME, "Exports": SOME}))
 
 
