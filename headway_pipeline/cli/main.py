@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "erase": ("headway_pipeline.cli.erase", "Remove a person or a call for good, with a receipt."),
     "eval": ("headway_pipeline.cli.eval", "Measure how right an analyst is, with intervals."),
     "doctor": ("headway_pipeline.cli.doctor", "Check this installation and say what to mend."),
+    "keys": ("headway_pipeline.cli.keys", "Change the keys that seal credentials."),
     "sandbox": ("headway_pipeline.cli.sandbox", "Serve a local Gong, Fathom, Claude and GPT."),
     "db": ("headway_pipeline.cli.db", "Bring the database's tables up to date."),
 }

@@ -1,5 +1,6 @@
 """Connectors with their sealed credentials and their health."""
 
+import hmac
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -11,11 +12,15 @@ from headway_pipeline.model.errors import AlreadyExistsError, CredentialsSealedE
 from headway_pipeline.model.identity import derived_id
 from headway_pipeline.model.workspaces import Connector, ConnectorHealth, Credentials, Drift
 from headway_pipeline.store.engine import Database
+from headway_pipeline.store.own_keys import OwnKey
 from headway_pipeline.store.sealing import CredentialSealer
 from headway_pipeline.store.tables import workspace_connectors
 from headway_pipeline.store.workspaces import as_uuid
 
-__all__ = ["Connectors"]
+__all__ = ["FINGERPRINT_SETTING", "Connectors", "as_connector"]
+
+FINGERPRINT_SETTING = "fingerprint_key"
+FINGERPRINT_PURPOSE = "key of quota owners' fingerprints"
 
 
 class Connectors:
@@ -27,6 +32,7 @@ class Connectors:
         self._database = database
         self._sealing = sealing
         self._now = now
+        self._fingerprint_key = OwnKey(database, sealing, setting=FINGERPRINT_SETTING, purpose=FINGERPRINT_PURPOSE)
 
     def add(
         self,
@@ -121,7 +127,7 @@ class Connectors:
         if connector_type is not None:
             query = query.where(table.c.connector_type == connector_type)
         with self._database.reading() as connection:
-            return [_connector(row) for row in connection.execute(query).mappings()]
+            return [as_connector(row) for row in connection.execute(query).mappings()]
 
     def find(self, workspace_id: uuid.UUID, named: str) -> Connector:
         """By id or name.
@@ -138,7 +144,7 @@ class Connectors:
         if row is None:
             known = ", ".join(found.name for found in self.list(workspace_id, active_only=False)) or "none yet"
             raise UnknownThingError(f"there is no connector {named!r}", f"the workspace has these: {known}")
-        return _connector(row)
+        return as_connector(row)
 
     def credentials(self, connector: Connector) -> Credentials:
         """The connector's secrets.
@@ -158,12 +164,12 @@ class Connectors:
         return self._sealing().open(envelope, connector.workspace_id, connector.id)
 
     def fingerprint(self, words: str) -> str:
-        """A keyed fingerprint of a credential, to tell equal ones by.
+        """64 hexadecimal digits that are the same for equal credentials, and tell nothing of them without the key.
 
         Raises:
-            ConfigurationError: there is no key to make it with.
+            ConfigurationError, CredentialsSealedError: there is no key to make it with, or it does not open.
         """
-        return self._sealing().fingerprint(words)
+        return hmac.digest(self._fingerprint_key.ready(), words.encode("utf-8"), "sha256").hex()
 
     def start_renewing(self, connector_id: uuid.UUID, owner: str, now: datetime, until: datetime) -> bool:
         """Take the right to renew the connector's access token until `until`; False while another one has it."""
@@ -252,7 +258,8 @@ class Connectors:
             )
 
 
-def _connector(row: Mapping[Any, Any]) -> Connector:
+def as_connector(row: Mapping[Any, Any]) -> Connector:
+    """From a row of its table."""
     return Connector(
         id=row["id"],
         workspace_id=row["workspace_id"],

@@ -28,9 +28,11 @@ from headway_pipeline.store.rereading import Rereading
 from headway_pipeline.store.schema import HEAD, ensure_schema
 from headway_pipeline.store.screening import Screen
 from headway_pipeline.store.sealing import CredentialSealer
+from headway_pipeline.store.seals import Seals
 from headway_pipeline.store.tables import METADATA
 from headway_pipeline.store.tracing import Traces
 from headway_pipeline.store.transcripts import Transcripts
+from headway_pipeline.store.webhooks import Webhooks
 from headway_pipeline.store.workspaces import Themes, Workspaces
 
 __all__ = ["Store", "open_store"]
@@ -73,6 +75,8 @@ class Store:
         self.reading = Reading(database, self.messages, self.connectors, self.balances)
         self.audit = Audit(database, self.balances)
         self.hints = Hints(database)
+        self.webhooks = Webhooks(database, sealing)
+        self.seals = Seals(database, sealing)
         self.traces = Traces(database)
         self.erasures = Erasures(ledger)
 
