@@ -84,6 +84,7 @@ api_tokens = sa.Table(
     created_at(),
     sa.Column("last_used_at", UtcDateTime()),
     sa.Column("revoked_at", UtcDateTime()),
+    sa.Column("expires_at", UtcDateTime()),
     sa.CheckConstraint("role IN ('viewer', 'editor', 'admin', 'operator')", name="role"),
     sa.CheckConstraint("(role = 'operator') = (workspace_id IS NULL)", name="scope"),
 )

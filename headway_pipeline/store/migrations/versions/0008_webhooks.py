@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql
 from headway_pipeline.store.tables import columns
 
 revision = "0008"
-down_revision = "0005"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
