@@ -18,6 +18,7 @@ ENVIRONMENT_VARIABLES: Mapping[str, str] = {
     "HEADWAY_START_DATE": "first day of the date partitions, taken at the first run",
     "HEADWAY_EVAL_DATA": "folder of labelled sets for `headway eval` and the asset `evaluation`",
     "HEADWAY_ALLOWED_HOSTS": "API hosts beside the vendors' own, comma-separated",
+    "HEADWAY_PUBLIC_URL": "address at which others reach `headway api`: sources deliver webhooks there",
     "HEADWAY_MODEL": "language model that reads the calls, `provider:model` or `provider`",
     "HEADWAY_MODEL_RELEVANCE": "another model for judging relevance",
     "HEADWAY_MODEL_EXTRACTION": "another model for extraction",
@@ -58,6 +59,7 @@ class Settings:
         environment: the variables sources and models may read credentials from.
         budget_usd: the most that models may cost a workspace in a calendar month, or None.
         calls_at_once: how many calls a model reads at the same time.
+        public_url: the address at which others reach the API, or None.
     """
 
     home: Path
@@ -68,6 +70,7 @@ class Settings:
     environment: Mapping[str, str] = field(repr=False, default_factory=dict)
     budget_usd: float | None = None
     calls_at_once: int = DEFAULT_CALLS_AT_ONCE
+    public_url: str | None = None
 
     @property
     def is_embedded(self) -> bool:
@@ -145,6 +148,7 @@ def load_settings(environment: Mapping[str, str], working_folder: Path) -> Setti
         environment=dict(environment),
         budget_usd=_number(environment, "HEADWAY_BUDGET_USD", at_least=0.0),
         calls_at_once=int(_number(environment, "HEADWAY_CALLS_AT_ONCE", at_least=1.0) or DEFAULT_CALLS_AT_ONCE),
+        public_url=environment.get("HEADWAY_PUBLIC_URL", "").strip() or None,
     )
 
 
