@@ -18,7 +18,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -107,23 +106,19 @@ def of_gong(connector: Connector, number: int, filler: str, key: RSAPrivateKey) 
     return Sent(f"/webhooks/gong/{connector.id}", body, headers, is_forged=False)
 
 
-class Senders:
-    """Sends each delivery when it is due, over a few connections that stay open."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._own = threading.local()
-
-    def send(self, delivery: Sent, due: float) -> tuple[bool, int, float]:
-        """Whether it is forged, the answer's status, and milliseconds from when it was due."""
-        time.sleep(max(0.0, due - time.perf_counter()))
-        if not hasattr(self._own, "connection"):
-            self._own.connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
-        connection: http.client.HTTPConnection = self._own.connection
+def send(port: int, delivery: Sent, due: float) -> tuple[bool, int, float]:
+    """Whether it is forged, the answer's status, and milliseconds from when it was due, over a new connection."""
+    time.sleep(max(0.0, due - time.perf_counter()))
+    # Another address of this machine, as forgers have another one than the source.
+    address = ("127.0.0.2" if delivery.is_forged else "127.0.0.1", 0)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30, source_address=address)
+    try:
         connection.request("POST", delivery.path, delivery.body, dict(delivery.headers))
         answer = connection.getresponse()
         answer.read()
         return delivery.is_forged, answer.status, 1000 * (time.perf_counter() - due)
+    finally:
+        connection.close()
 
 
 def free_port() -> int:
@@ -162,10 +157,9 @@ def report(words: str, times: Sequence[float]) -> None:
 
 def measure(port: int, deliveries: Sequence[Sent], rate: float) -> None:
     """Send all at the rate and print what came of it."""
-    senders = Senders(port)
     began = time.perf_counter() + 0.5
     with ThreadPoolExecutor(SENDERS) as pool:
-        sent = [pool.submit(senders.send, one, began + n / rate) for n, one in enumerate(deliveries)]
+        sent = [pool.submit(send, port, one, began + n / rate) for n, one in enumerate(deliveries)]
         answers = [one.result() for one in sent]
     took = time.perf_counter() - began
     statuses = sorted({status for _, status, _ in answers})
