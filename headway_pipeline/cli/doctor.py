@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import click
 
 from headway_pipeline.cli.context import ready_settings, verbose_option
-from headway_pipeline.model.errors import HeadwayError
+from headway_pipeline.model.errors import CredentialsSealedError, HeadwayError
 from headway_pipeline.settings import Settings
 
 __all__ = ["command"]
@@ -31,11 +31,15 @@ class Finding:
     show_default=True,
     help="How to answer.",
 )
+@click.option("--security", "for_security", is_flag=True, help="Look at who could read or forge what, instead.")
 @verbose_option
-def command(output_format: str, verbose: bool) -> int:  # noqa: ARG001
+def command(output_format: str, for_security: bool, verbose: bool) -> int:  # noqa: ARG001
     """Check the folder, the database, the keys and Dagster's definitions; exits 1 where something is to be mended."""
+    from headway_pipeline.cli.security import SECURITY_EXAMINATIONS
+
     settings = ready_settings()
-    findings = [_examine(name, look, settings) for name, look in EXAMINATIONS]
+    examinations = SECURITY_EXAMINATIONS if for_security else EXAMINATIONS
+    findings = [_examine(name, look, settings) for name, look in examinations]
     if output_format == "json":
         shown = [{"name": found.name, "ok": found.is_good, "words": found.words} for found in findings]
         click.echo(json.dumps(shown, ensure_ascii=False))
@@ -67,20 +71,21 @@ def _database(settings: Settings) -> str:
 
 
 def _credentials(settings: Settings) -> str:
-    """Whether every stored credential opens with the keys at hand."""
+    """Whether everything sealed opens with the keys at hand."""
     from headway_pipeline.store.configured import open_configured_store
+    from headway_pipeline.store.seals import Seal
 
     store = open_configured_store(settings)
     try:
-        opened = 0
-        for workspace in store.workspaces.list():
-            for connector in store.connectors.list(workspace.id):
-                if not connector.uses_environment:
-                    store.connectors.credentials(connector)
-                    opened += 1
-        return f"{opened} connectors' credentials open"
+        found = store.seals.examine()
     finally:
         store.close()
+    closed = [value.name for value in found if value.seal in (Seal.UNKNOWN, Seal.NONE)]
+    if closed:
+        raise CredentialsSealedError(
+            f"no key at hand opens {', '.join(closed)}", "give its key back in HEADWAY_SECRET_KEY, or the secret anew"
+        )
+    return f"{len(found)} sealed values open"
 
 
 def _sources(_settings: Settings) -> str:

@@ -19,6 +19,7 @@ from headway_pipeline.store.engine import Database
 from headway_pipeline.store.erasure import Erasures
 from headway_pipeline.store.extractions import Extractions
 from headway_pipeline.store.filings import Filings
+from headway_pipeline.store.hardening import Hardening
 from headway_pipeline.store.hints import Hints
 from headway_pipeline.store.leases import Leases
 from headway_pipeline.store.listings import Listings
@@ -80,6 +81,7 @@ class Store:
         self.hints = Hints(database)
         self.webhooks = Webhooks(database, sealing)
         self.seals = Seals(database, sealing)
+        self.hardening = Hardening(database)
         self.traces = Traces(database)
         self.erasures = Erasures(ledger)
         self.api_tokens = ApiTokens(database, now)

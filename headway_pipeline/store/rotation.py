@@ -71,7 +71,7 @@ def rotate_keys(settings: Settings, *, drop_old: bool, clock: Callable[[], float
             is_new_key = not drop_old and _made_ready(settings, store, in_file=in_file)
             resealed = store.seals.reseal()
             found = store.seals.examine()
-            unopened = tuple(value.name for value in found if value.seal is Seal.UNKNOWN)
+            unopened = tuple(value.name for value in found if value.seal in (Seal.UNKNOWN, Seal.NONE))
             dropped = _drop(settings, unopened, clock()) if drop_old and in_file else 0
         finally:
             store.close()

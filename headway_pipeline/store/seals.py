@@ -26,6 +26,8 @@ class Seal(StrEnum):
     NEWEST = "newest key"
     OLDER = "older key"
     UNKNOWN = "no key at hand"
+    #: Somebody wrote it there in the clear.
+    NONE = "not sealed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,8 @@ class Seals:
         if not isinstance(envelope, Mapping):
             # It went meanwhile.
             return Seal.NEWEST
+        if "sealed" not in envelope:
+            return Seal.NONE
         sealing = self._sealing()
         if sealing.is_newest(envelope):
             return Seal.NEWEST
