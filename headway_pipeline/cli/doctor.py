@@ -1,12 +1,12 @@
 """`headway doctor`: is this installation fit to work, and if not, what to do."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import click
 
 from headway_pipeline.cli.context import ready_settings, verbose_option
+from headway_pipeline.cli.output import show_json, tell
 from headway_pipeline.model.errors import CredentialsSealedError, HeadwayError
 from headway_pipeline.settings import Settings
 
@@ -42,10 +42,10 @@ def command(output_format: str, for_security: bool, verbose: bool) -> int:  # no
     findings = [_examine(name, look, settings) for name, look in examinations]
     if output_format == "json":
         shown = [{"name": found.name, "ok": found.is_good, "words": found.words} for found in findings]
-        click.echo(json.dumps(shown, ensure_ascii=False))
+        show_json(shown)
     else:
         for found in findings:
-            click.echo(f"{'ok  ' if found.is_good else 'MEND'}  {found.name}: {found.words}")
+            tell(f"{'ok  ' if found.is_good else 'MEND'}  {found.name}: {found.words}")
     return 0 if all(found.is_good for found in findings) else 1
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import click
 
 from headway_pipeline import __version__
+from headway_pipeline.cli.output import say
 from headway_pipeline.model.errors import HeadwayError
 from headway_pipeline.settings import ignored_variables
 
@@ -66,7 +67,7 @@ class LazyGroup(click.Group):
 def headway() -> None:
     """Turn customer calls into feature requests, bug reports and pain points, each resting on a quote."""
     for name, reason in ignored_variables(os.environ).items():
-        click.echo(f"warning: {name} is ignored ({reason})", err=True)
+        say(f"warning: {name} is ignored ({reason})")
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
@@ -75,7 +76,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
     try:
         answer = headway.main(args=given, prog_name="headway", standalone_mode=False)
     except click.exceptions.Abort:
-        click.echo("stopped; what was committed stays, run again to go on", err=True)
+        say("stopped; what was committed stays, run again to go on")
         sys.exit(130)
     except click.ClickException as error:
         error.show()
@@ -94,14 +95,14 @@ def run(arguments: Sequence[str] | None = None) -> None:
 def _admit(error: Exception, *, verbose: bool) -> int:
     """A defect of ours. Its message may quote a call, so it is shown only on request."""
     if verbose:
-        traceback.print_exception(error)
+        say("".join(traceback.format_exception(error)).rstrip())
     remedy = "report it with the trace above" if verbose else "--verbose shows the trace; please report it"
-    click.echo(f"error: an unexpected {type(error).__name__}: {remedy}", err=True)
+    say(f"error: an unexpected {type(error).__name__}: {remedy}")
     return 1
 
 
 def _explain(error: HeadwayError, *, verbose: bool) -> int:
     if verbose:
-        traceback.print_exception(error)
-    click.echo(f"error: {' '.join(str(error).split())}", err=True)
+        say("".join(traceback.format_exception(error)).rstrip())
+    say(f"error: {' '.join(str(error).split())}")
     return 1
