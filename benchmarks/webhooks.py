@@ -22,7 +22,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -57,10 +57,14 @@ def serve(database: str, port: int, folder: str) -> None:
     import uvicorn
 
     from headway_pipeline.api.app import build_api
+    from headway_pipeline.api.launching import RunState
 
     class NoDagster:
-        def launch(self, _slug: str, _since: date, _until: date) -> str | None:
+        def launch(self, _request: object) -> str | None:
             return None
+
+        def states(self, _run_ids: object) -> dict[str, RunState]:
+            return {}
 
     store = open_store(database, sealing=lambda: CredentialSealer([KEY]))
     settings = load_settings({"HEADWAY_HOME": folder}, Path(folder))

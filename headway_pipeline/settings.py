@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from headway_pipeline.model.errors import ConfigurationError
 
@@ -13,12 +14,16 @@ __all__ = ["ENVIRONMENT_VARIABLES", "Settings", "current_settings", "find_home",
 #: Every variable the project reads, with what it is for; the documentation is tested against this.
 ENVIRONMENT_VARIABLES: Mapping[str, str] = {
     "DATABASE_URL": "database of calls and features; SQLite in HEADWAY_HOME when unset",
+    "DAGSTER_DATABASE_URL": "database of Dagster's records, in place of a schema of their own in DATABASE_URL's",
     "HEADWAY_HOME": "folder of the embedded database, the key file and Dagster's instance",
     "HEADWAY_SECRET_KEY": "keys that seal credentials, comma-separated, newest first",
     "HEADWAY_START_DATE": "first day of the date partitions, taken at the first run",
+    "HEADWAY_FIRST_DAYS": "how many days before it was added a connector is ingested from by itself",
+    "HEADWAY_EVENT_LOG_DAYS": "how many days the events of finished runs are kept",
     "HEADWAY_EVAL_DATA": "folder of labelled sets for `headway eval` and the asset `evaluation`",
     "HEADWAY_ALLOWED_HOSTS": "API hosts beside the vendors' own, comma-separated",
-    "HEADWAY_PUBLIC_URL": "address at which others reach `headway api`: sources deliver webhooks there",
+    "HEADWAY_PUBLIC_URL": "address at which others reach the API, behind a proxy; webhooks come there",
+    "HEADWAY_DAGSTER_URL": "address of Dagster's webserver, which the API asks for runs and alerts link to",
     "HEADWAY_MODEL": "language model that reads the calls, `provider:model` or `provider`",
     "HEADWAY_MODEL_RELEVANCE": "another model for judging relevance",
     "HEADWAY_MODEL_EXTRACTION": "another model for extraction",
@@ -32,6 +37,7 @@ ENVIRONMENT_VARIABLES: Mapping[str, str] = {
     "OPENAI_BASE_URL": "another address than OpenAI's, with its `/v1`: a proxy, the sandbox",
     "OPENAI_COMPATIBLE_API_KEY": "key for a compatible server, if it wants one",
     "OPENAI_COMPATIBLE_BASE_URL": "address of a compatible server, with its `/v1`: Ollama, vLLM, llama.cpp, Azure",
+    "HEADWAY_ALERT_URL": "Slack-compatible webhook that is told of failed runs",
     "GONG_ACCESS_KEY": "Gong access key for a connector made with `--credentials env`",
     "GONG_SECRET_KEY": "Gong secret key for a connector made with `--credentials env`",
     "FATHOM_API_TOKEN": "Fathom API key for a connector made with `--credentials env`",
@@ -46,6 +52,10 @@ IGNORED_VARIABLES: Mapping[str, str] = {
 HOME_FOLDER = ".headway"
 DEFAULT_YEARS_BACK = 2
 DEFAULT_CALLS_AT_ONCE = 16
+DEFAULT_DAGSTER_URL = "http://127.0.0.1:3000"
+#: As far back as the weekly schedule lists again.
+DEFAULT_FIRST_DAYS = 30
+DEFAULT_EVENT_LOG_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +69,12 @@ class Settings:
         environment: the variables sources and models may read credentials from.
         budget_usd: the most that models may cost a workspace in a calendar month, or None.
         calls_at_once: how many calls a model reads at the same time.
-        public_url: the address at which others reach the API, or None.
+        alert_url: where failed runs are told; whoever has it may write there.
+        public_url: where others reach the API, without a trailing slash, or None.
+        dagster_url: where Dagster's webserver is, without a trailing slash.
+        first_days: how many days before it was added a connector is ingested from by itself; 0 for not at all.
+        dagster_database_url: DAGSTER_DATABASE_URL, or None; may hold a password, so it is never shown.
+        event_log_days: how many days the events of finished runs are kept.
     """
 
     home: Path
@@ -70,7 +85,12 @@ class Settings:
     environment: Mapping[str, str] = field(repr=False, default_factory=dict)
     budget_usd: float | None = None
     calls_at_once: int = DEFAULT_CALLS_AT_ONCE
+    alert_url: str | None = field(repr=False, default=None)
     public_url: str | None = None
+    dagster_url: str = DEFAULT_DAGSTER_URL
+    first_days: int = DEFAULT_FIRST_DAYS
+    dagster_database_url: str | None = field(repr=False, default=None)
+    event_log_days: int = DEFAULT_EVENT_LOG_DAYS
 
     @property
     def is_embedded(self) -> bool:
@@ -139,6 +159,7 @@ def load_settings(environment: Mapping[str, str], working_folder: Path) -> Setti
         ConfigurationError: a variable has no usable value.
     """
     home = find_home(environment, working_folder.absolute())
+    first_days = _number(environment, "HEADWAY_FIRST_DAYS", at_least=0.0)
     return Settings(
         home=home,
         database_url=environment.get("DATABASE_URL") or f"sqlite:///{home / 'headway.db'}",
@@ -148,7 +169,12 @@ def load_settings(environment: Mapping[str, str], working_folder: Path) -> Setti
         environment=dict(environment),
         budget_usd=_number(environment, "HEADWAY_BUDGET_USD", at_least=0.0),
         calls_at_once=int(_number(environment, "HEADWAY_CALLS_AT_ONCE", at_least=1.0) or DEFAULT_CALLS_AT_ONCE),
-        public_url=environment.get("HEADWAY_PUBLIC_URL", "").strip() or None,
+        alert_url=_url(environment, "HEADWAY_ALERT_URL", may_have_query=True),
+        public_url=_url(environment, "HEADWAY_PUBLIC_URL"),
+        dagster_url=_url(environment, "HEADWAY_DAGSTER_URL") or DEFAULT_DAGSTER_URL,
+        first_days=DEFAULT_FIRST_DAYS if first_days is None else int(first_days),
+        dagster_database_url=environment.get("DAGSTER_DATABASE_URL") or None,
+        event_log_days=int(_number(environment, "HEADWAY_EVENT_LOG_DAYS", at_least=1.0) or DEFAULT_EVENT_LOG_DAYS),
     )
 
 
@@ -164,6 +190,21 @@ def current_settings() -> Settings:
 
 def _hosts(listed: str) -> frozenset[str]:
     return frozenset(host.strip().lower() for host in listed.split(",") if host.strip())
+
+
+def _url(environment: Mapping[str, str], name: str, *, may_have_query: bool = False) -> str | None:
+    """The address a variable holds, without a trailing slash; None where it is not set. It is shown to nobody."""
+    written = environment.get(name, "").strip().rstrip("/")
+    if not written:
+        return None
+    try:
+        parts = urlsplit(written)
+        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable or "@" in written or parts.fragment or (parts.query and not may_have_query):
+        raise ConfigurationError(f"{name} is no address", "write it like https://headway.example")
+    return written
 
 
 def _number(environment: Mapping[str, str], name: str, *, at_least: float) -> float | None:

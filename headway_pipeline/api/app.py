@@ -16,7 +16,8 @@ from headway_pipeline.api.access import OPEN
 from headway_pipeline.api.deliveries import Deliveries
 from headway_pipeline.api.launching import Launcher
 from headway_pipeline.api.problems import Problem, install_problems
-from headway_pipeline.api.routes import health, webhooks
+from headway_pipeline.api.rates import Limits
+from headway_pipeline.api.routes import audit_log, connectors, health, ingests, themes, webhooks, workspaces
 from headway_pipeline.api.wall import Wall
 from headway_pipeline.api.wiring import Wiring
 from headway_pipeline.model.errors import MalformedRequestError
@@ -27,7 +28,16 @@ from headway_pipeline.store import Store
 __all__ = ["build_api"]
 
 #: Every module of `routes/`; a test holds the list against the folder.
-ROUTERS = (health.router, webhooks.router)
+ROUTERS = (
+    health.router,
+    workspaces.router,
+    themes.router,
+    ingests.router,
+    audit_log.router,
+    webhooks.router,
+)
+
+DEFAULT_LIMITS = Limits()
 
 DESCRIPTION = """\
 Customer calls as feature requests, bug reports and pain points, each resting on a quote.
@@ -36,7 +46,14 @@ Send a token in `Authorization: Bearer …`; `headway token create` makes one. R
 """
 
 
-def build_api(store: Store, settings: Settings, *, launcher: Launcher, now: Callable[[], datetime]) -> FastAPI:
+def build_api(
+    store: Store,
+    settings: Settings,
+    *,
+    launcher: Launcher,
+    now: Callable[[], datetime],
+    limits: Limits = DEFAULT_LIMITS,
+) -> FastAPI:
     """The ASGI application.
 
     Args:
@@ -58,8 +75,8 @@ def build_api(store: Store, settings: Settings, *, launcher: Launcher, now: Call
     app.state.wiring = Wiring(store, settings, launcher, now)
     app.state.deliveries = Deliveries(store, discover(), now)
     install_problems(app)
-    app.add_middleware(Wall, wiring=app.state.wiring)
-    for router in ROUTERS:
+    app.add_middleware(Wall, wiring=app.state.wiring, limits=limits)
+    for router in (*ROUTERS, connectors.build_router(discover())):
         app.include_router(router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's own way
 

@@ -81,6 +81,7 @@ KINDS: Mapping[type[errors.HeadwayError], Kind] = {
     errors.TooManyRequestsError: Kind(429, "too-many-requests"),
     errors.WorkspaceBusyError: Kind(409, "conflict"),
     errors.DatabaseUnavailableError: Kind(503, "database-unavailable"),
+    errors.ConfigurationError: Kind(503, "not-set-up"),
 }
 INVALID = Kind(422, "invalid")
 FAILED = Kind(500, "failed")
@@ -97,6 +98,8 @@ def problem_of(error: Exception) -> JSONResponse:
             kind = next((kind for cls, kind in KINDS.items() if isinstance(error, cls)), FAILED)
             if kind is FAILED:
                 return _failed(error)
+            if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
+                return _unavailable(kind, error)
             return _response(kind, error.message, error.remedy or None, headers=_headers(error))
     return _failed(error)
 
@@ -112,6 +115,13 @@ def _headers(error: errors.HeadwayError) -> dict[str, str]:
     return {}
 
 
+def _unavailable(kind: Kind, error: errors.HeadwayError) -> JSONResponse:
+    # Its words name hosts and files of this installation: they are for its operator.
+    logger.error("%s", error)
+    details = "this cannot be done now, and why is logged"
+    return _response(kind, details, "repeat it later; if it stays, ask the operator", headers=_headers(error))
+
+
 def _failed(error: Exception) -> JSONResponse:
     # The frames say where; the message stays away, for it may quote a call, a row or a secret.
     frames = "".join(traceback.format_tb(error.__traceback__))
@@ -123,12 +133,19 @@ def _failed(error: Exception) -> JSONResponse:
 
 def _invalid(error: RequestValidationError) -> JSONResponse:
     found = [
-        FieldProblem(where="/".join(_part(part) for part in one["loc"]), problem=str(one["msg"]))
+        FieldProblem(where="/".join(_part(part) for part in one["loc"]), problem=_problem(one))
         for one in error.errors()
     ]
     if any(one["type"] == "json_invalid" for one in error.errors()):
         return _response(KINDS[errors.MalformedRequestError], "the body is no JSON", "send one JSON object")
     return _response(INVALID, "the request is not valid", "see `errors`", found)
+
+
+def _problem(one: Mapping[str, Any]) -> str:
+    if one["type"] == "union_tag_invalid":
+        # Its own words repeat what was sent.
+        return f"{one['ctx']['discriminator']} should be one of {one['ctx']['expected_tags']}"
+    return str(one["msg"])
 
 
 def _part(part: int | str) -> str:
@@ -142,6 +159,8 @@ def _of_framework(error: HTTPException) -> JSONResponse:
         400: "the body cannot be read",
         404: "there is nothing at this address",
         405: "this address does not take that method",
+        415: "a body here is application/json",
+        421: "nobody here goes by that host name",
     }
     return _response(kind, details.get(error.status_code, kind.title.lower()), headers=error.headers)
 
@@ -182,11 +201,13 @@ def install_problems(app: FastAPI) -> None:
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What a route declares of its refusals in OpenAPI: those of every route behind a token, and `statuses`."""
+    declared: dict[int | str, dict[str, Any]] = (
+        {304: {"description": HTTPStatus(304).phrase}} if 304 in statuses else {}
+    )
     everywhere = (400, 401, 403, 404, 405, 408, 413, 415, 421, 422, 429, 500, 503)
-    return {
-        status: {
+    for status in sorted({*everywhere, *statuses} - {304}):
+        declared[status] = {
             "description": HTTPStatus(status).phrase,
             "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
-        for status in sorted({*everywhere, *statuses})
-    }
+    return declared

@@ -1,7 +1,8 @@
 """`headway doctor`: is this installation fit to work, and if not, what to do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,7 +11,14 @@ from headway_pipeline.cli.output import show_json, tell
 from headway_pipeline.model.errors import CredentialsSealedError, HeadwayError
 from headway_pipeline.settings import Settings
 
+if TYPE_CHECKING:
+    from headway_pipeline.orchestration.examination import Examined
+
 __all__ = ["command"]
+
+
+#: One examination: words where all is well, or what was found with its faults.
+Look = Callable[[Settings], "str | Examined"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +42,13 @@ class Finding:
 @click.option("--security", "for_security", is_flag=True, help="Look at who could read or forge what, instead.")
 @verbose_option
 def command(output_format: str, for_security: bool, verbose: bool) -> int:  # noqa: ARG001
-    """Check the folder, the database, the keys and Dagster's definitions; exits 1 where something is to be mended."""
-    from headway_pipeline.cli.security import SECURITY_EXAMINATIONS
+    """Check the folder, the database, the keys and Dagster with its daemons; exits 1 where something is to be mended.
 
+    Every fault is a line of its own that says what to do.
+    """
     settings = ready_settings()
-    examinations = SECURITY_EXAMINATIONS if for_security else EXAMINATIONS
-    findings = [_examine(name, look, settings) for name, look in examinations]
+    looks = _looks_for_security() if for_security else _looks()
+    findings = [finding for name, look in looks for finding in _examine(name, look, settings)]
     if output_format == "json":
         shown = [{"name": found.name, "ok": found.is_good, "words": found.words} for found in findings]
         show_json(shown)
@@ -49,11 +58,31 @@ def command(output_format: str, for_security: bool, verbose: bool) -> int:  # no
     return 0 if all(found.is_good for found in findings) else 1
 
 
-def _examine(name: str, look: Callable[[Settings], str], settings: Settings) -> Finding:
+def _looks() -> "tuple[tuple[str, Look], ...]":
+    from headway_pipeline.orchestration import examination
+
+    return (*EXAMINATIONS, *examination.EXAMINATIONS)
+
+
+def _looks_for_security() -> "tuple[tuple[str, Look], ...]":
+    from headway_pipeline.cli.security import SECURITY_EXAMINATIONS
+
+    return SECURITY_EXAMINATIONS
+
+
+def _examine(name: str, look: "Look", settings: Settings) -> Iterator[Finding]:
     try:
-        return Finding(name, True, look(settings))
+        seen = look(settings)
     except HeadwayError as error:
-        return Finding(name, False, str(error))
+        yield Finding(name, False, str(error))
+        return
+    if isinstance(seen, str):
+        yield Finding(name, True, seen)
+        return
+    for fault in seen.faults:
+        yield Finding(name, False, str(fault))
+    if not seen.faults:
+        yield Finding(name, True, seen.words)
 
 
 def _home(settings: Settings) -> str:
@@ -112,7 +141,7 @@ def _analyst(settings: Settings) -> str:
 
 def _dagster(settings: Settings) -> str:
     from headway_pipeline.orchestration.graph import build_defs
-    from headway_pipeline.orchestration.launch import dagster_home
+    from headway_pipeline.orchestration.instance import dagster_home
 
     graph = build_defs().resolve_asset_graph()
     return f"{len(graph.get_all_asset_keys())} assets load; its records are in {dagster_home(settings)}"

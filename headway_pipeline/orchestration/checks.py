@@ -133,7 +133,7 @@ def _check(plan: CheckPlan) -> dg.AssetChecksDefinition:
         required_resource_keys=resource_keys(),
     )
     def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        with translated():
+        with translated(context.retry_number):
             found = [
                 f"{scoped.part.workspace.slug}: {words}" for scoped in _scope(context) for words in plan.find(scoped)
             ]

@@ -49,7 +49,7 @@ def build_connector_check() -> dg.AssetChecksDefinition:
         required_resource_keys=resource_keys(),
     )
     def connectors_healthy(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        with translated():
+        with translated(context.retry_number):
             run = run_of(context.resources)
             found = [
                 (severity, workspace, connector)

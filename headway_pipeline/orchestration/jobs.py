@@ -10,7 +10,7 @@ import dagster as dg
 from headway_pipeline.ingestion.batches import advance_batches
 from headway_pipeline.llm.discovery import connect
 from headway_pipeline.orchestration.assets import CHAIN
-from headway_pipeline.orchestration.failures import translated
+from headway_pipeline.orchestration.failures import NO_RUN_RETRIES, translated
 from headway_pipeline.orchestration.resources import LedgerResource
 from headway_pipeline.settings import current_settings
 
@@ -38,6 +38,7 @@ def build_ingest_job() -> "dg.UnresolvedAssetJobDefinition":
     return dg.define_asset_job(
         INGEST_JOB,
         selection=dg.AssetSelection.assets(*CHAIN),
+        tags=NO_RUN_RETRIES,
         description="List calls, fetch transcripts, judge relevance, extract features and file them under themes.",
     )
 
@@ -48,7 +49,7 @@ def build_batches_job() -> dg.JobDefinition:
     @dg.op(description="Lands the answers of batches that ended; frees the questions of those that are lost.")
     def land_batches(context: dg.OpExecutionContext, ledger: LedgerResource) -> None:
         environment = current_settings().environment
-        with translated():
+        with translated(context.retry_number):
             for advanced in advance_batches(ledger.store, lambda name: connect(name, environment), ledger.effects()):
                 context.log.info(
                     "batch %s of %s: %s, %d answers, %d questions free again%s",
@@ -62,6 +63,7 @@ def build_batches_job() -> dg.JobDefinition:
 
     @dg.job(
         name=BATCHES_JOB,
+        tags=NO_RUN_RETRIES,
         description="Land the answers of language-model batches in the store of answers.",
         executor_def=dg.in_process_executor,
     )

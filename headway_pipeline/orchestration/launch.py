@@ -4,7 +4,6 @@ The job is the one Dagster runs, with the same partitions, in this process.
 """
 
 import logging
-import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,9 +15,11 @@ from typing import Any
 import dagster as dg
 
 from headway_pipeline.ingestion.run import Progress
-from headway_pipeline.model.errors import ConfigurationError, InputError
+from headway_pipeline.model.errors import InputError
 from headway_pipeline.model.usage import Usage
+from headway_pipeline.orchestration.abandoned import end_abandoned_runs, process_tags
 from headway_pipeline.orchestration.graph import build_defs
+from headway_pipeline.orchestration.instance import dagster_home, opened_instance
 from headway_pipeline.orchestration.jobs import INGEST_JOB
 from headway_pipeline.orchestration.metadata import BY_SOURCE, MODEL
 from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, range_tags
@@ -27,20 +28,9 @@ from headway_pipeline.settings import Settings
 __all__ = [
     "IngestOutcome",
     "IngestRequest",
-    "dagster_home",
     "ingest",
     "prepare_instance",
 ]
-
-#: What a fresh instance folder gets. Telemetry would name this project's assets to somebody else.
-DAGSTER_YAML = """\
-# Dagster's own records (runs, events) in SQLite, beside the embedded database. Made by headway.
-telemetry:
-  enabled: false
-# The first visit would open with an invitation to a newsletter.
-nux:
-  enabled: false
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,30 +91,10 @@ class _ShownProgress:
         return self._shown
 
 
-def dagster_home(settings: Settings) -> Path:
-    """The instance folder: DAGSTER_HOME where it is set, else the one in HEADWAY_HOME, made ready.
-
-    Raises:
-        ConfigurationError: DAGSTER_HOME names no folder.
-    """
-    named = os.environ.get("DAGSTER_HOME")
-    if named:
-        if not Path(named).is_dir():
-            raise ConfigurationError(
-                f"DAGSTER_HOME names {named}, which is no folder", "make it, or unset DAGSTER_HOME"
-            )
-        return Path(named)
-    settings.prepare_home()
-    home = settings.dagster_home
-    config = home / "dagster.yaml"
-    if not config.exists():
-        config.write_text(DAGSTER_YAML, encoding="utf-8")
-    return home
-
-
 def prepare_instance(settings: Settings, slugs: Sequence[str]) -> Path:
-    """Make the instance folder ready and give every workspace its partition; returns the folder."""
-    with _instance(settings) as instance:
+    """Make the instance ready and give every workspace its partition; returns its folder."""
+    with opened_instance(settings) as instance:
+        end_abandoned_runs(instance)
         instance.add_dynamic_partitions(WORKSPACE_PARTITIONS, list(slugs))
     return dagster_home(settings)
 
@@ -150,12 +120,16 @@ def ingest(
             f"ask for days from {settings.start_date} on; HEADWAY_START_DATE sets it before the first run",
         )
     defs = build_defs({"progress": _ShownProgress(progress), **(overrides or {})})
-    with _instance(settings) as instance, _quiet(verbose=request.verbose):
+    with opened_instance(settings) as instance, _quiet(verbose=request.verbose):
+        end_abandoned_runs(instance)
         instance.add_dynamic_partitions(WORKSPACE_PARTITIONS, [request.slug])
         result = defs.resolve_job_def(INGEST_JOB).execute_in_process(
             instance=instance,
             run_config=_run_config(request),
-            tags=range_tags(request.slug, request.since, request.until),
+            tags={
+                **range_tags(request.slug, request.since, request.until, asked_by="command line"),
+                **process_tags(),
+            },
             raise_on_error=False,
             asset_selection=[dg.AssetKey(name) for name in request.assets] or None,
         )
@@ -163,25 +137,24 @@ def ingest(
 
 
 @contextmanager
-def _instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
-    os.environ["DAGSTER_HOME"] = str(dagster_home(settings))
-    with dg.DagsterInstance.get() as instance:
-        yield instance
-
-
-@contextmanager
 def _quiet(*, verbose: bool) -> Iterator[None]:
-    """Keep Dagster's own log and warnings off the terminal unless they were asked for."""
-    logger = logging.getLogger("dagster")
-    level = logger.level
+    """Keep Dagster's own log and warnings off the terminal, and ours short, unless they were asked for."""
+    logger, ours = logging.getLogger("dagster"), logging.getLogger("headway_pipeline")
+    level, our_level = logger.level, ours.level
+    shown = logging.StreamHandler()
     with warnings.catch_warnings():
         if not verbose:
             warnings.simplefilter("ignore")
             logger.setLevel(logging.CRITICAL + 1)
+        else:
+            ours.setLevel(logging.DEBUG)
+            ours.addHandler(shown)
         try:
             yield
         finally:
             logger.setLevel(level)
+            ours.setLevel(our_level)
+            ours.removeHandler(shown)
 
 
 def _run_config(request: IngestRequest) -> dict[str, Any]:

@@ -166,7 +166,7 @@ class LedgerResource(dg.ConfigurableResource[Any]):
         default=120.0, ge=0, description="how long to wait for another run of the same workspace, seconds"
     )
 
-    _store: Store = PrivateAttr()
+    _opened: Store | None = PrivateAttr(default=None)
     _until: datetime = PrivateAttr()
     _run_id: str = PrivateAttr()
     _held: ExitStack = PrivateAttr()
@@ -175,8 +175,8 @@ class LedgerResource(dg.ConfigurableResource[Any]):
     _models: LanguageModels | None = PrivateAttr(default=None)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Open the database; called by Dagster before the first step."""
-        self._store = self.open_store()
+        """Called by Dagster before the first step. Nothing opens here: a failure here is never tried again."""
+        self._opened = None
         self._until = self.effects().now()
         self._run_id = context.run.run_id if context.run else "no-run"
         self._held = ExitStack()
@@ -189,7 +189,8 @@ class LedgerResource(dg.ConfigurableResource[Any]):
         self._held.close()
         if self._models is not None:
             self._models.close()
-        self._store.close()
+        if self._opened is not None:
+            self._opened.close()
 
     def open_store(self) -> Store:
         """The store named by the environment."""
@@ -201,8 +202,14 @@ class LedgerResource(dg.ConfigurableResource[Any]):
 
     @property
     def store(self) -> Store:
-        """The open database."""
-        return self._store
+        """The database, opened when it is first asked for.
+
+        Raises:
+            StoreError: it cannot be opened.
+        """
+        if self._opened is None:
+            self._opened = self.open_store()
+        return self._opened
 
     def lease(self, workspace: Workspace) -> Lease:
         """This run's lease on the workspace's ledger.
@@ -211,7 +218,7 @@ class LedgerResource(dg.ConfigurableResource[Any]):
             WorkspaceBusyError: another run holds it for longer than `lease_patience_s`.
         """
         if workspace.slug not in self._leases:
-            held = self._store.leases.hold(workspace.id, owner=self._run_id, patience_s=self.lease_patience_s)
+            held = self.store.leases.hold(workspace.id, owner=self._run_id, patience_s=self.lease_patience_s)
             self._leases[workspace.slug] = self._held.enter_context(held)
         return self._leases[workspace.slug]
 
@@ -220,10 +227,10 @@ class LedgerResource(dg.ConfigurableResource[Any]):
         scope: ScopeResource = resources.scope
         if self._models is None:
             # One for all assets of the run: it knows what the run has spent.
-            self._models = resources.analyst.models(self._store, self._run_id, self.effects(), scope)
+            self._models = resources.analyst.models(self.store, self._run_id, self.effects(), scope)
         return Run(
             id=self._run_id,
-            store=self._store,
+            store=self.store,
             analyst=resources.analyst.analyst(),
             sources=sources,
             tuning={name: getattr(resources, name).tuning() for name in sources},

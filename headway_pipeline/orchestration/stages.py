@@ -58,7 +58,7 @@ def carry_out(context: dg.AssetExecutionContext, stage: Stage) -> list[PartResul
         )
     ledger: LedgerResource = context.resources.ledger
     results = []
-    with translated():
+    with translated(context.retry_number):
         run = run_of(context.resources)
         for keys in workspace_days(context.partition_keys):
             workspace = run.store.workspaces.find(keys.slug)

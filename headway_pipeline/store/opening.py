@@ -21,6 +21,8 @@ from headway_pipeline.store.extractions import Extractions
 from headway_pipeline.store.filings import Filings
 from headway_pipeline.store.hardening import Hardening
 from headway_pipeline.store.hints import Hints
+from headway_pipeline.store.idempotency import Idempotency
+from headway_pipeline.store.ingest_requests import IngestRequests
 from headway_pipeline.store.leases import Leases
 from headway_pipeline.store.listings import Listings
 from headway_pipeline.store.messages import Ledger, Messages
@@ -36,6 +38,8 @@ from headway_pipeline.store.seals import Seals
 from headway_pipeline.store.tables import METADATA
 from headway_pipeline.store.tracing import Traces
 from headway_pipeline.store.transcripts import Transcripts
+from headway_pipeline.store.unfinished import Unfinished
+from headway_pipeline.store.watch import Watch
 from headway_pipeline.store.webhooks import Webhooks
 from headway_pipeline.store.workspaces import Themes, Workspaces
 
@@ -86,6 +90,10 @@ class Store:
         self.erasures = Erasures(ledger)
         self.api_tokens = ApiTokens(database, now)
         self.audit_log = AuditLog(database, now)
+        self.idempotency = Idempotency(database, now)
+        self.ingest_requests = IngestRequests(database, now)
+        self.watch = Watch(database)
+        self.unfinished = Unfinished(database, now)
 
     def within(self, workspace_id: uuid.UUID) -> "Store":  # noqa: ARG002
         """The store as one workspace may see it."""

@@ -39,6 +39,7 @@ class Stack:
     """A running installation."""
 
     url: str
+    read_only_url: str
     installation: Installation
     second: Workspace
 
@@ -48,13 +49,21 @@ class Stack:
         return answer.json()["data"]
 
     def stop_schedules(self) -> None:
-        """Let no run begin by the clock: these tests take minutes, and count runs."""
+        """Let no run begin by the clock or a sensor: these tests take minutes, and count runs."""
         state = 'schedulesOrError(repositorySelector: {repositoryName: "__repository__", repositoryLocationName: '
         query = f'{{{state} "headway_pipeline"}}) {{... on Schedules {{results {{scheduleState {{id}}}}}}}}}}'
         for schedule in self.ask(query)["schedulesOrError"]["results"]:
             stopping = f'stopRunningSchedule(id: "{schedule["scheduleState"]["id"]}")'
             answer = self.ask(f"mutation {{{stopping} {{... on ScheduleStateResult {{scheduleState {{status}}}}}}}}")
             assert answer["stopRunningSchedule"]["scheduleState"]["status"] == "STOPPED"
+        state = state.replace("schedulesOrError", "sensorsOrError")
+        query = f'{{{state} "headway_pipeline"}}) {{... on Sensors {{results {{sensorState {{id}}}}}}}}}}'
+        for sensor in self.ask(query)["sensorsOrError"]["results"]:
+            stopping = f'stopSensor(id: "{sensor["sensorState"]["id"]}")'
+            answer = self.ask(
+                f"mutation {{{stopping} {{... on StopSensorMutationResult {{instigationState {{status}}}}}}}}"
+            )
+            assert answer["stopSensor"]["instigationState"]["status"] == "STOPPED"
 
     def reconnect(self, secret_key: str) -> None:
         """Give the first workspace's Gong connector these credentials."""
@@ -96,12 +105,16 @@ def stack(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     with pytest.MonkeyPatch.context() as environment:
         home = tmp_path_factory.mktemp("up") / "home"
         with installed(home, environment, *calls) as installation:
+            # Before its sensors are stopped.
+            environment.setenv("HEADWAY_FIRST_DAYS", "0")
             second = _add_second(installation.sandbox, installation)
-            port = _free_port()
-            process = _start(home, port)
+            port, read_only_port = _free_port(), _free_port()
+            process = _start(home, port, read_only_port)
             try:
                 _wait_until_up(port, process)
-                stack = Stack(f"http://127.0.0.1:{port}", installation, second)
+                _wait_until_up(read_only_port, process)
+                url, read_only_url = (f"http://127.0.0.1:{found}" for found in (port, read_only_port))
+                stack = Stack(url, read_only_url, installation, second)
                 stack.stop_schedules()
                 yield stack
             finally:
@@ -124,11 +137,11 @@ def _free_port() -> int:
         return port
 
 
-def _start(home: Path, port: int) -> "subprocess.Popen[bytes]":
+def _start(home: Path, port: int, read_only_port: int) -> "subprocess.Popen[bytes]":
     program = "from headway_pipeline.cli.main import run; run()"
     with (home.parent / "up.log").open("wb") as log:
         return subprocess.Popen(
-            [sys.executable, "-c", program, "up", "--port", str(port)],
+            [sys.executable, "-c", program, "up", "--port", str(port), "--read-only-port", str(read_only_port)],
             stdout=log,
             stderr=log,
             stdin=subprocess.DEVNULL,

@@ -188,7 +188,9 @@ def test_the_doctor_finds_a_fresh_installation_fit(headway: Headway, empty_home:
     said = headway("doctor", "--format", "json")
     findings = {found["name"]: found for found in json.loads(said.out)}
     assert said.code == 0
-    assert {"home", "database", "credentials", "sources", "analyst", "dagster"} == set(findings)
+    looked_at = {"home", "database", "credentials", "sources", "analyst", "dagster"}
+    looked_at |= {"versions", "instance", "records", "daemons", "automation", "pools"}
+    assert looked_at == set(findings)
     assert "5 assets" in findings["dagster"]["words"]
 
 
@@ -200,6 +202,20 @@ def test_the_doctor_names_what_to_mend_and_exits_with_one(headway: Headway, empt
     assert said.code == 1
     (line,) = [line for line in said.out.splitlines() if line.startswith("MEND")]
     assert "chmod 600" in line
+
+
+def test_the_doctor_gives_every_fault_a_line_that_says_what_to_do(headway: Headway, empty_home: Path) -> None:
+    headway("doctor")
+    config = empty_home / "dagster" / "dagster.yaml"
+    config.write_text(config.read_text(encoding="utf-8").replace("enabled: true", "enabled: false"), encoding="utf-8")
+    config.write_text(config.read_text(encoding="utf-8").replace("limit: 1", "limit: 3"), encoding="utf-8")
+    said = headway("doctor")
+    assert said.code == 1
+    lines = [line for line in said.out.splitlines() if line.startswith("MEND  instance: ")]
+    assert [("run_monitoring: {enabled: true" in line, "the tag `workspace`" in line) for line in lines] == [
+        (True, False),
+        (False, True),
+    ]
 
 
 def test_a_disabled_connector_is_listed_only_on_request(headway: Headway, empty_home: Path) -> None:

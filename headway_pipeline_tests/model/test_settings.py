@@ -38,6 +38,13 @@ def test_a_start_date_that_is_none_is_an_error_that_says_how_to_write_one(tmp_pa
         load_settings({"HEADWAY_START_DATE": "3.2.26"}, tmp_path)
 
 
+def test_how_far_back_a_first_ingest_reaches_may_be_set_and_may_be_nothing(tmp_path: Path) -> None:
+    assert load_settings({}, tmp_path).first_days == 30
+    assert load_settings({"HEADWAY_FIRST_DAYS": "0"}, tmp_path).first_days == 0
+    with pytest.raises(ConfigurationError, match="HEADWAY_FIRST_DAYS is '-1'"):
+        load_settings({"HEADWAY_FIRST_DAYS": "-1"}, tmp_path)
+
+
 def test_settings_show_no_secret(tmp_path: Path) -> None:
     secret = "hunter2"
     names = ("DATABASE_URL", "HEADWAY_SECRET_KEY", "GONG_SECRET_KEY")

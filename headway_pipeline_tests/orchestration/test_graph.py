@@ -11,10 +11,10 @@ import pytest
 
 from headway_pipeline.orchestration.graph import build_defs
 from headway_pipeline.orchestration.partitions import build_partitions, workspace_days
-from headway_pipeline.orchestration.sensors import PartitionChange, decide_partitions
 from headway_pipeline.sources.discovery import discover
 
 CHAIN = ["raw_calls", "transcripts", "relevance_scores", "extracted_features", "theme_matched_features"]
+SET_UP = {"workspace_connectors", "workspace_themes"}
 ROOT = Path(__file__).parents[2]
 
 
@@ -28,9 +28,26 @@ def defs() -> Iterator[dg.Definitions]:
 
 def test_the_chain_is_the_five_assets_each_after_the_one_before(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
-    assert {key.to_user_string() for key in graph.get_all_asset_keys()} == {*CHAIN, "evaluation"}
+    assert {key.to_user_string() for key in graph.get_all_asset_keys()} == {*CHAIN, *SET_UP, "evaluation"}
     for before, after in pairwise(CHAIN):
-        assert graph.get(dg.AssetKey(after)).parent_keys == {dg.AssetKey(before)}
+        parents = {key.to_user_string() for key in graph.get(dg.AssetKey(after)).parent_keys}
+        assert parents - SET_UP == {before}
+
+
+def test_what_people_set_up_stands_before_what_depends_on_it_and_nothing_here_makes_it(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    children = {
+        name: {key.to_user_string() for key in graph.get(dg.AssetKey(name)).child_keys} for name in sorted(SET_UP)
+    }
+    assert children == {
+        "workspace_connectors": {"raw_calls"},
+        "workspace_themes": {"relevance_scores", "theme_matched_features"},
+    }
+    for name in SET_UP:
+        node = graph.get(dg.AssetKey(name))
+        assert not node.is_executable
+        assert len(node.description or "") > 80
+        assert isinstance(node.partitions_def, dg.DynamicPartitionsDefinition)
 
 
 @pytest.mark.parametrize("name", CHAIN)
@@ -64,7 +81,7 @@ def test_without_labelled_sets_only_the_chain_can_be_materialized(monkeypatch: p
     """ "Materialize all" over a range of dates would ask for an evaluation that can only fail."""
     monkeypatch.delenv("HEADWAY_EVAL_DATA", raising=False)
     defs = build_defs()
-    assert {key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()} == set(CHAIN)
+    assert {key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()} == {*CHAIN, *SET_UP}
     assert "evaluate" not in {job.name for job in defs.get_repository_def().get_all_jobs()}
 
 
@@ -116,18 +133,17 @@ def test_today_is_a_partition_key() -> None:
     assert days.get_partition_keys() == [TODAY.date().isoformat()]
 
 
-@pytest.mark.parametrize(
-    ("active", "existing", "expected"),
-    [
-        ([], [], PartitionChange((), ())),
-        (["a"], ["a"], PartitionChange((), ())),
-        (["b", "a"], [], PartitionChange(("a", "b"), ())),
-        ([], ["a"], PartitionChange((), ("a",))),
-        (["new"], ["old"], PartitionChange(("new",), ("old",))),
-    ],
-)
-def test_partitions_follow_the_workspaces(active: list[str], existing: list[str], expected: PartitionChange) -> None:
-    assert decide_partitions(active, existing) == expected
+def test_every_sensor_and_schedule_runs_from_the_start(defs: dg.Definitions) -> None:
+    repository = defs.get_repository_def()
+    assert {sensor.name for sensor in repository.sensor_defs} >= {
+        *("workspace_mirror", "first_ingests", "refilings", "reruns", "webhook_hints"),
+        *("model_batches", "landed_answers"),
+    }
+    for sensor in repository.sensor_defs:
+        assert sensor.default_status is dg.DefaultSensorStatus.RUNNING, sensor.name
+        assert len(sensor.description or "") > 40, sensor.name
+    for schedule in repository.schedule_defs:
+        assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING, schedule.name
 
 
 def test_loading_the_definitions_is_quiet_and_makes_nothing(tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import dagster as dg
 
+from headway_pipeline.orchestration import failures
 from headway_pipeline.orchestration.graph import build_defs
 from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, partition_key
-from headway_pipeline.orchestration.resources import LedgerResource
 from headway_pipeline.store.configured import open_configured_store
 from headway_pipeline_tests.orchestration.conftest import RunJob
 from headway_pipeline_tests.worlds import ASK, CHAT, TODAY, Installation, sandbox_call, world
@@ -210,6 +210,7 @@ def test_a_database_that_is_gone_fails_the_run_in_words(
     import pytest
 
     assert isinstance(monkeypatch, pytest.MonkeyPatch)
+    monkeypatch.setattr(failures, "WAITS_S", ())
     monkeypatch.setenv("DATABASE_URL", "postgresql://someone:hunter2@127.0.0.1:1/none")
     result = run_job()
     assert not result.success
@@ -225,18 +226,6 @@ def test_two_workspaces_with_the_same_calls_stay_apart(
     other = installation.store.workspaces.add("Other")
     assert installation.store.reading.messages(other.id) == []
     assert installation.store.reading.features(other.id) == []
-
-
-def test_the_sensor_gives_a_new_workspace_its_partition_and_takes_a_closed_ones(
-    installation: Installation, instance: dg.DagsterInstance
-) -> None:
-    installation.store.workspaces.add("Second")
-    sensor = build_defs().resolve_sensor_def("workspaces_as_partitions")
-    with dg.build_sensor_context(instance=instance, resources={"ledger": LedgerResource()}) as context:
-        result = sensor(context)
-    assert isinstance(result, dg.SensorResult)
-    (request,) = result.dynamic_partitions_requests or []
-    assert request.partition_keys == ["second"]
 
 
 def test_checks_executed_alone_look_at_everything(installation: Installation, run_job: RunJob) -> None:

@@ -69,7 +69,7 @@ def test_a_tick_asks_for_one_run_of_the_job_over_the_range(
     ) as context:
         tick = defs.resolve_schedule_def(plan.name).evaluate_tick(context)
     (request,) = tick.run_requests or []
-    assert request.tags["workspace"] == "acme"
+    assert (request.tags["workspace"], request.tags["asked_by"]) == ("acme", f"schedule {plan.name}")
     since = (TODAY - timedelta(days=plan.days_back)).date()
     assert request.tags["dagster/asset_partition_range_start"] == partition_key("acme", since)
     assert request.tags["dagster/asset_partition_range_end"] == partition_key("acme", TODAY.date())

@@ -3,6 +3,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from headway_pipeline.model.calls import Call
+from headway_pipeline.model.ledger import MessageState, Reason, ReasonCode
 from headway_pipeline.model.workspaces import Connector, Credentials
 from headway_pipeline.store import Store
 
@@ -61,3 +63,55 @@ def test_two_processes_that_get_one_delivery_keep_one(
     open_test_store: Callable[[], Store], store: Store, connector: Connector
 ) -> None:
     assert [keep(each, connector, "msg-1") for each in (store, open_test_store())] == [True, False]
+
+
+def listed(store: Store, connector: Connector, started_at: datetime, *, error: str | None = None) -> None:
+    """The connector lists the day of the hints."""
+    day = (NOW - timedelta(days=1)).date()
+    with store.leases.hold(connector.workspace_id, "run") as lease:
+        store.listings.record(
+            lease,
+            connector.id,
+            {day: 1},
+            run_id="run",
+            started_at=started_at,
+            ended_at=started_at,
+            errors={day: error} if error else {},
+        )
+
+
+@pytest.mark.parametrize(
+    ("minutes", "error", "is_listed"), [(-1, None, False), (0, None, True), (5, None, True), (5, "down", False)]
+)
+def test_a_hint_knows_the_days_that_were_listed_to_the_end_since_it_came(
+    minutes: int, error: str | None, is_listed: bool, store: Store, connector: Connector
+) -> None:
+    keep(store, connector, "msg-1")
+    listed(store, connector, NOW + timedelta(minutes=minutes), error=error)
+    (hint,) = store.hints.due()
+    assert hint.slug == "acme"
+    assert hint.listed_since == (frozenset({(NOW - timedelta(days=1)).date()}) if is_listed else frozenset())
+
+
+def test_hints_that_nobody_can_follow_do_not_stand_in_the_way(store: Store, connector: Connector) -> None:
+    keep(store, connector, "msg-1")
+    store.connectors.disable(connector.id)
+    assert store.hints.due() == []
+
+
+@pytest.mark.parametrize(("is_test", "is_hastened"), [(False, True), (True, False)])
+def test_a_call_that_awaits_its_transcript_is_asked_for_at_once_when_its_source_hints_at_it(
+    is_test: bool, is_hastened: bool, store: Store, connector: Connector
+) -> None:
+    """Else the run that the hint leads to would find the call, and leave it until its next attempt hours later."""
+    days = [(NOW - timedelta(days=1)).date()]
+    with store.leases.hold(connector.workspace_id, "run") as lease:
+        called = Call("gong", "7", NOW - timedelta(days=1), content_hash="v1")
+        (recorded,) = store.listings.record_page(lease, connector.id, [called], NOW)
+        reason = Reason(ReasonCode.NOT_READY, "not there yet")
+        state, later = MessageState.AWAITING_TRANSCRIPT, NOW + timedelta(hours=12)
+        store.messages.move(lease, recorded.message_id, state, reason, next_attempt_at=later)
+    assert store.transcripts.awaiting(connector.workspace_id, days, NOW) == []
+    keep(store, connector, "msg-1", is_test=is_test)
+    due = store.transcripts.awaiting(connector.workspace_id, days, NOW)
+    assert [message.external_id for message in due] == (["7"] if is_hastened else [])

@@ -1,0 +1,1 @@
+"""Sensors: what is decided, and that Dagster does it."""

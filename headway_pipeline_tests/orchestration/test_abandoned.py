@@ -1,0 +1,100 @@
+"""Runs whose process is gone, told apart from those that may be well."""
+
+import json
+import socket
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from headway_pipeline.orchestration.abandoned import (
+    end_abandoned_runs,
+    process_tags,
+    server_folder_prefix,
+    why_abandoned,
+)
+from headway_pipeline.store.holders import Holder, this_process
+
+HERE = f"/tmp/{server_folder_prefix()}x1/code.sock"
+ELSEWHERE = "/tmp/headway-00000000-x1/code.sock"
+
+
+def of_server(path: str) -> dict[str, str]:
+    return {"dagster/grpc_info": json.dumps({"host": "localhost", "socket": path})}
+
+
+def of_process(holder: Holder) -> dict[str, str]:
+    return {"headway/process": json.dumps(asdict(holder))}
+
+
+def a_dead_process() -> Holder:
+    """One that ran on this machine a moment ago."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.close()
+    return replace(this_process(), pid=process.pid, started=1)
+
+
+@pytest.mark.parametrize(
+    ("tags", "is_listening", "expected"),
+    [
+        ({}, False, None),
+        (of_server(HERE), False, "the code server that started the run is gone"),
+        (of_server(HERE), True, None),
+        (of_server(ELSEWHERE), False, None),
+        ({"dagster/grpc_info": '{"host": "code", "port": 4000}'}, False, None),
+        ({"dagster/grpc_info": "nonsense"}, False, None),
+        ({"dagster/grpc_info": "[]"}, False, None),
+        ({"headway/process": '{"surprise": 1}'}, False, None),
+        (process_tags(), False, None),
+        (of_process(replace(this_process(), host="another")), False, None),
+    ],
+)
+def test_a_run_is_abandoned_only_where_that_is_known(
+    tags: dict[str, str], is_listening: bool, expected: str | None
+) -> None:
+    assert why_abandoned(tags, lambda _path: is_listening) == expected
+
+
+def test_the_run_of_a_process_that_ended_is_abandoned() -> None:
+    assert "ended before the run did" in (why_abandoned(of_process(a_dead_process()), lambda _path: True) or "")
+
+
+def test_an_abandoned_run_is_failed_with_its_reason_and_one_that_is_well_goes_on(tmp_path: Path) -> None:
+    """A killed `headway ingest` once kept its workspace's queued runs waiting for half a day."""
+    folder = tmp_path / f"{server_folder_prefix()}y"
+    folder.mkdir()
+    with dg.DagsterInstance.ephemeral() as instance, socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(folder / "code.sock"))
+        server.listen()
+        tagged = {
+            "killed": of_process(a_dead_process()),
+            "serverless": of_server(HERE),
+            "own": process_tags(),
+            "served": of_server(str(folder / "code.sock")),
+        }
+        ids = {}
+        for name, tags in tagged.items():
+            run = instance.create_run_for_job(_job(), status=dg.DagsterRunStatus.STARTED, tags=tags)
+            ids[run.run_id] = name
+        assert {ids[run_id] for run_id in end_abandoned_runs(instance)} == {"killed", "serverless"}
+        statuses = {ids[run.run_id]: run.status for run in instance.get_runs()}
+        assert {name for name, status in statuses.items() if status is dg.DagsterRunStatus.FAILURE} == {
+            "killed",
+            "serverless",
+        }
+        assert end_abandoned_runs(instance) == []
+
+
+def _job() -> dg.JobDefinition:
+    @dg.op
+    def nothing() -> None: ...
+
+    @dg.job
+    def job() -> None:
+        nothing()
+
+    return job
