@@ -22,7 +22,7 @@ ENVIRONMENT_VARIABLES: Mapping[str, str] = {
     "HEADWAY_EVENT_LOG_DAYS": "how many days the events of finished runs are kept",
     "HEADWAY_EVAL_DATA": "folder of labelled sets for `headway eval` and the asset `evaluation`",
     "HEADWAY_ALLOWED_HOSTS": "API hosts beside the vendors' own, comma-separated",
-    "HEADWAY_PUBLIC_URL": "address at which others reach the API, where a proxy stands before it",
+    "HEADWAY_PUBLIC_URL": "address at which others reach the API, behind a proxy; webhooks come there",
     "HEADWAY_DAGSTER_URL": "address of Dagster's webserver, which the API asks for runs and alerts link to",
     "HEADWAY_MODEL": "language model that reads the calls, `provider:model` or `provider`",
     "HEADWAY_MODEL_RELEVANCE": "another model for judging relevance",

@@ -1,9 +1,11 @@
 """The application: the wall, the routes, and the OpenAPI document."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
+from anyio import to_thread
 from fastapi import Depends, FastAPI, Request, params
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.openapi.utils import get_openapi
@@ -11,10 +13,11 @@ from fastapi.routing import APIRoute
 
 from headway_pipeline import __version__
 from headway_pipeline.api.access import OPEN
+from headway_pipeline.api.deliveries import Deliveries
 from headway_pipeline.api.launching import Launcher
 from headway_pipeline.api.problems import Problem, install_problems
 from headway_pipeline.api.rates import Limits
-from headway_pipeline.api.routes import audit_log, connectors, health, ingests, themes, workspaces
+from headway_pipeline.api.routes import audit_log, connectors, health, ingests, themes, webhooks, workspaces
 from headway_pipeline.api.wall import Wall
 from headway_pipeline.api.wiring import Wiring
 from headway_pipeline.model.errors import MalformedRequestError
@@ -25,7 +28,14 @@ from headway_pipeline.store import Store
 __all__ = ["build_api"]
 
 #: Every module of `routes/`; a test holds the list against the folder.
-ROUTERS = (health.router, workspaces.router, themes.router, ingests.router, audit_log.router)
+ROUTERS = (
+    health.router,
+    workspaces.router,
+    themes.router,
+    ingests.router,
+    audit_log.router,
+    webhooks.router,
+)
 
 DEFAULT_LIMITS = Limits()
 
@@ -60,8 +70,10 @@ def build_api(
         openapi_url=None,
         redirect_slashes=False,
         dependencies=[Depends(_refuse_unknown_parameters)],
+        lifespan=_living,
     )
     app.state.wiring = Wiring(store, settings, launcher, now)
+    app.state.deliveries = Deliveries(store, discover(), now)
     install_problems(app)
     app.add_middleware(Wall, wiring=app.state.wiring, limits=limits)
     for router in (*ROUTERS, connectors.build_router(discover())):
@@ -73,6 +85,12 @@ def build_api(
         return app.openapi()
 
     return app
+
+
+@asynccontextmanager
+async def _living(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    await to_thread.run_sync(app.state.deliveries.close)
 
 
 def _refuse_unknown_parameters(request: Request) -> None:

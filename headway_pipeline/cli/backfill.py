@@ -1,6 +1,5 @@
 """`headway backfill`: the main job over a range of days, for one workspace or all; in batches where it may wait."""
 
-import json
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
@@ -10,7 +9,7 @@ import click
 
 from headway_pipeline.cli.budget import budget_option
 from headway_pipeline.cli.context import made_format_option, opened, read_day, ready_settings, verbose_option
-from headway_pipeline.cli.output import plain, say
+from headway_pipeline.cli.output import say, show_json
 from headway_pipeline.model.errors import InputError
 from headway_pipeline.model.workspaces import Workspace
 
@@ -100,7 +99,7 @@ def _land() -> bool:
         if one.has_ended or one.words:
             free = f", {one.unanswered} questions are asked again" if one.unanswered else ""
             words = f" ({one.words})" if one.words else ""
-            say(plain(f"batch of {one.batch.slug}: {one.state}, {one.answered} answers landed{free}{words}"))
+            say(f"batch of {one.batch.slug}: {one.state}, {one.answered} answers landed{free}{words}")
     return any(one.has_ended for one in advanced)
 
 
@@ -135,7 +134,7 @@ def _show(reports: Sequence["IngestReport"], waiting: Sequence["Batch"], output_
     if output_format == "json":
         batches = [{"id": str(one.id), "workspace": one.slug, **_asked(one)} for one in waiting]
         answer = {"workspaces": [report.answer for report in reports], "batches": batches}
-        click.echo(json.dumps(answer, ensure_ascii=False, default=str))
+        show_json(answer, default=str)
     for report in reports:
         if output_format == "text":
             report.show_data()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from headway_pipeline.cli.connector_webhook import webhook
 from headway_pipeline.cli.context import (
     made_format_option,
     opened,
@@ -29,6 +30,8 @@ __all__ = ["command"]
 def command() -> None:
     """Add, edit, list, check and disable connectors to sources."""
 
+
+command.add_command(webhook)
 
 credentials_option = click.option(
     "--credentials",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from headway_pipeline.cli.context import opened, ready_settings, verbose_option
-from headway_pipeline.cli.output import clock, plain, say
+from headway_pipeline.cli.output import clock, say, tell
 from headway_pipeline.model.errors import UnknownThingError
 from headway_pipeline.model.workspaces import Credentials, Workspace
 
@@ -121,12 +121,12 @@ def _show_themes(store: "Store", workspace: Workspace) -> None:
     by_theme: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         by_theme[row["theme"]].append(row)
-    click.echo(f"\n{workspace.name}: {len(rows)} features under {len(by_theme)} themes")
+    tell(f"\n{workspace.name}: {len(rows)} features under {len(by_theme)} themes")
     for theme, found in sorted(by_theme.items(), key=lambda item: (-len(item[1]), item[0])):
-        click.echo(f"\n  {theme} ({len(found)})")
+        tell(f"\n  {theme} ({len(found)})")
         for row in _telling(found)[:SHOWN_PER_THEME]:
             for line in _lines(row):
-                click.echo(f"    {plain(line)}")
+                tell(f"    {line}")
 
 
 def _telling(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,6 +1,5 @@
 """`headway doctor`: is this installation fit to work, and if not, what to do."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -8,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from headway_pipeline.cli.context import ready_settings, verbose_option
-from headway_pipeline.model.errors import HeadwayError
+from headway_pipeline.cli.output import show_json, tell
+from headway_pipeline.model.errors import CredentialsSealedError, HeadwayError
 from headway_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,24 +39,35 @@ class Finding:
     show_default=True,
     help="How to answer.",
 )
+@click.option("--security", "for_security", is_flag=True, help="Look at who could read or forge what, instead.")
 @verbose_option
-def command(output_format: str, verbose: bool) -> int:  # noqa: ARG001
+def command(output_format: str, for_security: bool, verbose: bool) -> int:  # noqa: ARG001
     """Check the folder, the database, the keys and Dagster with its daemons; exits 1 where something is to be mended.
 
     Every fault is a line of its own that says what to do.
     """
-    from headway_pipeline.orchestration import examination
-
     settings = ready_settings()
-    looks: tuple[tuple[str, Look], ...] = (*EXAMINATIONS, *examination.EXAMINATIONS)
+    looks = _looks_for_security() if for_security else _looks()
     findings = [finding for name, look in looks for finding in _examine(name, look, settings)]
     if output_format == "json":
         shown = [{"name": found.name, "ok": found.is_good, "words": found.words} for found in findings]
-        click.echo(json.dumps(shown, ensure_ascii=False))
+        show_json(shown)
     else:
         for found in findings:
-            click.echo(f"{'ok  ' if found.is_good else 'MEND'}  {found.name}: {found.words}")
+            tell(f"{'ok  ' if found.is_good else 'MEND'}  {found.name}: {found.words}")
     return 0 if all(found.is_good for found in findings) else 1
+
+
+def _looks() -> "tuple[tuple[str, Look], ...]":
+    from headway_pipeline.orchestration import examination
+
+    return (*EXAMINATIONS, *examination.EXAMINATIONS)
+
+
+def _looks_for_security() -> "tuple[tuple[str, Look], ...]":
+    from headway_pipeline.cli.security import SECURITY_EXAMINATIONS
+
+    return SECURITY_EXAMINATIONS
 
 
 def _examine(name: str, look: "Look", settings: Settings) -> Iterator[Finding]:
@@ -89,20 +100,21 @@ def _database(settings: Settings) -> str:
 
 
 def _credentials(settings: Settings) -> str:
-    """Whether every stored credential opens with the keys at hand."""
+    """Whether everything sealed opens with the keys at hand."""
     from headway_pipeline.store.configured import open_configured_store
+    from headway_pipeline.store.seals import Seal
 
     store = open_configured_store(settings)
     try:
-        opened = 0
-        for workspace in store.workspaces.list():
-            for connector in store.connectors.list(workspace.id):
-                if not connector.uses_environment:
-                    store.connectors.credentials(connector)
-                    opened += 1
-        return f"{opened} connectors' credentials open"
+        found = store.seals.examine()
     finally:
         store.close()
+    closed = [value.name for value in found if value.seal in (Seal.UNKNOWN, Seal.NONE)]
+    if closed:
+        raise CredentialsSealedError(
+            f"no key at hand opens {', '.join(closed)}", "give its key back in HEADWAY_SECRET_KEY, or the secret anew"
+        )
+    return f"{len(found)} sealed values open"
 
 
 def _sources(_settings: Settings) -> str:

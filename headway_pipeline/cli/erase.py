@@ -1,14 +1,13 @@
 """`headway erase`: remove a person, or one call, and print a receipt."""
 
 import getpass
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from headway_pipeline.cli.context import made_format_option, opened, ready_settings, verbose_option, workspace_option
-from headway_pipeline.cli.output import plain, say
+from headway_pipeline.cli.output import say, show_json, tell
 from headway_pipeline.model.erasure import ErasureScope
 from headway_pipeline.model.errors import InputError
 
@@ -98,7 +97,7 @@ def _show_plan(plan: "Plan", scope: ErasureScope, output_format: str, *, to_stde
     if output_format == "json":
         shown: dict[str, Any] = {"dry_run": True, "scope": scope.value, "calls": calls, "rows": dict(plan.rows)}
         mentioned = [{"id": str(call.id), "external_id": call.external_id} for call in plan.mentions]
-        click.echo(json.dumps({**shown, "files": files, "mentioned_in": mentioned}, ensure_ascii=False))
+        show_json({**shown, "files": files, "mentioned_in": mentioned})
         return
     fate = "kept without the person's turns" if scope == ErasureScope.TURNS else "removed"
     lines = [f"{len(calls)} calls would be {fate}:"]
@@ -111,26 +110,26 @@ def _show_plan(plan: "Plan", scope: ErasureScope, output_format: str, *, to_stde
     if plan.is_resumed:
         lines.append("an erasure like this was begun and not finished; this one goes on with it")
     for line in lines:
-        click.echo(plain(line), err=to_stderr)
+        (say if to_stderr else tell)(line)
 
 
 def _show_receipt(receipt: "Receipt", output_format: str) -> None:
     if output_format == "json":
-        click.echo(json.dumps({"id": receipt["erasure"], **receipt}, ensure_ascii=False))
+        show_json({"id": receipt["erasure"], **receipt})
         return
-    click.echo(f"erasure {receipt['erasure']} in {receipt['workspace']}, by {receipt['by']}")
-    click.echo(f"begun {receipt['begun_at']}, finished {receipt['finished_at']}")
-    click.echo(f"of {receipt['subject']} (keyed hash of what was named)")
-    click.echo(f"{len(receipt['calls'])} calls, {receipt['scope']}:")
+    tell(f"erasure {receipt['erasure']} in {receipt['workspace']}, by {receipt['by']}")
+    tell(f"begun {receipt['begun_at']}, finished {receipt['finished_at']}")
+    tell(f"of {receipt['subject']} (keyed hash of what was named)")
+    tell(f"{len(receipt['calls'])} calls, {receipt['scope']}:")
     for call in receipt["calls"]:
-        click.echo(plain(f"  {call['source']}:{call['external_id']} ({call['id']}) sha256 {call['sha256']}"))
-    click.echo(f"rows: {_counted(receipt['rows'])}")
+        tell(f"  {call['source']}:{call['external_id']} ({call['id']}) sha256 {call['sha256']}")
+    tell(f"rows: {_counted(receipt['rows'])}")
     for file in receipt["files"]:
-        click.echo(plain(f"  removed {file['path']} sha256 {file['sha256']}"))
+        tell(f"  removed {file['path']} sha256 {file['sha256']}")
     for call in receipt["mentioned_in"]:
-        click.echo(plain(f"  mentioned in {call['source']}:{call['external_id']} ({call['id']})"))
+        tell(f"  mentioned in {call['source']}:{call['external_id']} ({call['id']})")
     for note in receipt["notes"]:
-        click.echo(plain(note))
+        tell(note)
 
 
 def _counted(rows: Any) -> str:

@@ -1,6 +1,5 @@
 """`headway eval`: how right an analyst is, measured; and what two analysts together miss."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from headway_pipeline.cli.context import verbose_option
-from headway_pipeline.cli.output import Column, format_option, say, show
+from headway_pipeline.cli.output import Column, format_option, say, show, show_json
 from headway_pipeline.model.errors import InputError
 
 if TYPE_CHECKING:
@@ -108,7 +107,7 @@ def _measure(
     if page is not None:
         _write(page, done, names)
     if output_format == "json":
-        click.echo(json.dumps([as_json(evaluation) for evaluation in done], ensure_ascii=False, indent=2))
+        show_json([as_json(evaluation) for evaluation in done], indent=2)
         return
     rows = [row for evaluation in done for row in figure_rows(evaluation)]
     show(rows, COLUMNS, output_format, empty=f"{data.folder} holds no set that answers this")

@@ -16,7 +16,7 @@ from headway_pipeline.cli.budget import (
     shown_estimate,
 )
 from headway_pipeline.cli.context import opened, read_day, ready_settings, verbose_option, workspace_option
-from headway_pipeline.cli.output import MOST_ROWS, plain, say, show_made
+from headway_pipeline.cli.output import MOST_ROWS, say, show_made
 from headway_pipeline.model.errors import InputError
 from headway_pipeline.model.windows import days_between
 from headway_pipeline.model.workspaces import Workspace
@@ -99,7 +99,7 @@ def _estimate(workspace: Workspace, since: date, until: date, output_format: str
         reader = reader_name(run, workspace)
     total = sum(found.values(), start=Estimate())
     for failure in report.failures:
-        say(f"error: {plain(failure)}")
+        say(f"error: {failure}")
     made = {
         "workspace": workspace.slug,
         "since": since.isoformat(),

@@ -1,13 +1,10 @@
 """What `headway ingest` reports: the run's counts, the ledger's, the health of the sources, and what to do."""
 
-import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import click
-
 from headway_pipeline.cli.budget import price_words
-from headway_pipeline.cli.output import plain, say
+from headway_pipeline.cli.output import say, show_json, tell
 from headway_pipeline.model.ledger import MessageState, ReasonCode
 from headway_pipeline.model.windows import days_between
 from headway_pipeline.model.workspaces import ConnectorHealth, Workspace
@@ -64,7 +61,7 @@ class IngestReport:
     def show(self, output_format: str) -> None:
         """Data on standard output, words on standard error."""
         if output_format == "json":
-            click.echo(json.dumps(self.answer, ensure_ascii=False, default=str))
+            show_json(self.answer, default=str)
         else:
             self.show_data()
         self.show_words()
@@ -72,14 +69,14 @@ class IngestReport:
     def show_data(self) -> None:
         """What was done, for people."""
         for line in _lines(self.answer):
-            click.echo(line)
+            tell(line)
 
     def show_words(self) -> None:
         """What waits and what failed, on standard error."""
         for note in self.notes:
-            say(plain(note))
+            say(note)
         for failure in self.failures:
-            say(f"error: {plain(failure)}")
+            say(f"error: {failure}")
 
 
 def build_report(

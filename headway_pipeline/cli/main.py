@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import click
 
 from headway_pipeline import __version__
+from headway_pipeline.cli.output import say
 from headway_pipeline.model.errors import HeadwayError
 from headway_pipeline.settings import ignored_variables
 
@@ -35,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "erase": ("headway_pipeline.cli.erase", "Remove a person or a call for good, with a receipt."),
     "eval": ("headway_pipeline.cli.eval", "Measure how right an analyst is, with intervals."),
     "doctor": ("headway_pipeline.cli.doctor", "Check this installation and say what to mend."),
+    "keys": ("headway_pipeline.cli.keys", "Change the keys that seal credentials."),
     "api": ("headway_pipeline.cli.api", "Serve the REST API."),
     "token": ("headway_pipeline.cli.token", "Create, list and revoke tokens of the REST API."),
     "sandbox": ("headway_pipeline.cli.sandbox", "Serve a local Gong, Fathom, Claude and GPT."),
@@ -67,7 +69,7 @@ class LazyGroup(click.Group):
 def headway() -> None:
     """Turn customer calls into feature requests, bug reports and pain points, each resting on a quote."""
     for name, reason in ignored_variables(os.environ).items():
-        click.echo(f"warning: {name} is ignored ({reason})", err=True)
+        say(f"warning: {name} is ignored ({reason})")
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
@@ -76,7 +78,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
     try:
         answer = headway.main(args=given, prog_name="headway", standalone_mode=False)
     except click.exceptions.Abort:
-        click.echo("stopped; what was committed stays, run again to go on", err=True)
+        say("stopped; what was committed stays, run again to go on")
         sys.exit(130)
     except click.ClickException as error:
         error.show()
@@ -95,14 +97,14 @@ def run(arguments: Sequence[str] | None = None) -> None:
 def _admit(error: Exception, *, verbose: bool) -> int:
     """A defect of ours. Its message may quote a call, so it is shown only on request."""
     if verbose:
-        traceback.print_exception(error)
+        say("".join(traceback.format_exception(error)).rstrip())
     remedy = "report it with the trace above" if verbose else "--verbose shows the trace; please report it"
-    click.echo(f"error: an unexpected {type(error).__name__}: {remedy}", err=True)
+    say(f"error: an unexpected {type(error).__name__}: {remedy}")
     return 1
 
 
 def _explain(error: HeadwayError, *, verbose: bool) -> int:
     if verbose:
-        traceback.print_exception(error)
-    click.echo(f"error: {' '.join(str(error).split())}", err=True)
+        say("".join(traceback.format_exception(error)).rstrip())
+    say(f"error: {' '.join(str(error).split())}")
     return 1

@@ -1,7 +1,7 @@
 """How listings are shown: a table for people, JSON and CSV for programs.
 
 Titles and quotes are a customer's words: control characters are taken out before a terminal sees them, and cells
-that a spreadsheet would compute are made text.
+that a spreadsheet would compute are made text. Nothing else in `cli/` writes to a terminal (a test sees to it).
 """
 
 import csv
@@ -16,7 +16,18 @@ from uuid import UUID
 
 import click
 
-__all__ = ["MOST_ROWS", "Column", "clock", "format_option", "plain", "say", "show", "show_made"]
+__all__ = [
+    "MOST_ROWS",
+    "Column",
+    "clock",
+    "format_option",
+    "plain",
+    "say",
+    "show",
+    "show_json",
+    "show_made",
+    "tell",
+]
 
 #: What a 32-bit count in the databases can say.
 MOST_ROWS = 2_147_483_647
@@ -49,12 +60,39 @@ format_option = click.option(
 
 def say(words: str) -> None:
     """Words for people, on standard error."""
-    click.echo(words, err=True)
+    click.echo(_legible(words), err=True)
+
+
+def tell(words: str = "") -> None:
+    """The answer in words, on standard output."""
+    click.echo(_legible(words))
+
+
+def show_json(
+    value: object, *, indent: int | None = None, default: Callable[[Any], str | int | float] | None = None
+) -> None:
+    """The answer for programs, on standard output. What a terminal would obey is written as JSON's escapes.
+
+    Args:
+        default: the form of what JSON does not know; of times, ids and enumerations when left out.
+    """
+    written = json.dumps(value, ensure_ascii=False, indent=indent, default=default or _json)
+    click.echo("".join(char if char.isprintable() or char == "\n" else _escaped(char) for char in written))
 
 
 def plain(text: object) -> str:
     """Text without control characters, safe for a terminal."""
     return "".join(" " if char in "\n\t" else char for char in str(text) if char.isprintable() or char in "\n\t")
+
+
+def _legible(words: str) -> str:
+    """Lines without what a terminal would obey."""
+    return "\n".join(map(plain, words.split("\n")))
+
+
+def _escaped(char: str) -> str:
+    # Half of a surrogate pair each, beyond the first plane.
+    return json.dumps(char)[1:-1]
 
 
 def clock(milliseconds: int | None) -> str:
@@ -69,7 +107,7 @@ def clock(milliseconds: int | None) -> str:
 def show(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], output_format: str, *, empty: str) -> None:
     """Write `rows` to standard output; `empty` tells people why a table has none."""
     if output_format == "json":
-        click.echo(json.dumps(rows, ensure_ascii=False, indent=2, default=_json))
+        show_json(rows, indent=2)
     elif output_format == "csv":
         _show_csv(rows, columns)
     elif rows:
@@ -81,9 +119,9 @@ def show(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], output_fo
 def show_made(made: Mapping[str, Any], output_format: str, words: str) -> None:
     """The answer of a command that made something: JSON on standard output, or words for people."""
     if output_format == "json":
-        click.echo(json.dumps(made, ensure_ascii=False, default=_json))
+        show_json(made)
     else:
-        click.echo(words)
+        tell(words)
 
 
 def _show_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> None:

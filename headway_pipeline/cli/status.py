@@ -1,6 +1,5 @@
 """`headway status`: where every call stands, how the connectors are, and how far behind it all is."""
 
-import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -8,7 +7,7 @@ import click
 
 from headway_pipeline.cli.budget import price_words
 from headway_pipeline.cli.context import opened, read_day, verbose_option, workspace_option
-from headway_pipeline.cli.output import Column, format_option, say, show
+from headway_pipeline.cli.output import Column, format_option, say, show, show_json, tell
 from headway_pipeline.model.errors import InputError
 from headway_pipeline.model.windows import days_between
 
@@ -93,19 +92,19 @@ def command(
         "since": held.acquired_at,
     }
     if output_format == "json":
-        click.echo(json.dumps({"workspace": workspace.slug, **status}, ensure_ascii=False, default=str, indent=2))
+        show_json({"workspace": workspace.slug, **status}, default=str, indent=2)
         return
     if output_format == "csv":
         rows, columns = (status["ledger"], LEDGER_COLUMNS) if shown is None else (status["days"], DAY_COLUMNS)
         show(rows, columns, output_format, empty="")
         return
     show(status["ledger"], LEDGER_COLUMNS, output_format, empty="no call was listed yet")
-    click.echo()
+    tell()
     show(status["waiting"], WAITING_COLUMNS, output_format, empty="no call waits for anything")
-    click.echo()
+    tell()
     show(status["connectors"], CONNECTOR_COLUMNS, output_format, empty="no connectors: see `headway connector add`")
     if shown is not None:
-        click.echo()
+        tell()
         show(status["days"], DAY_COLUMNS, output_format, empty="none of these days was listed yet")
     model = status["model"]
     unpriced = f", and {model['unpriced']} answers of unknown price" if model["unpriced"] else ""

@@ -3,7 +3,13 @@
 from dataclasses import dataclass, replace
 
 from headway_pipeline.ingestion.run import Allowance, Effects, SourceTuning
-from headway_pipeline.ingestion.sessions import CONNECTOR_ERRORS, record_failure, record_success, start_session
+from headway_pipeline.ingestion.sessions import (
+    CONNECTOR_ERRORS,
+    Session,
+    record_failure,
+    record_success,
+    start_session,
+)
 from headway_pipeline.model.errors import HeadwayError
 from headway_pipeline.model.workspaces import Connector, ConnectorHealth, Workspace
 from headway_pipeline.settings import current_settings
@@ -11,7 +17,7 @@ from headway_pipeline.sources.contract import Standing
 from headway_pipeline.sources.discovery import find_source
 from headway_pipeline.store import Store
 
-__all__ = ["Verdict", "check_connector"]
+__all__ = ["Verdict", "check_connector", "start_single_session"]
 
 
 #: Somebody waits at the terminal.
@@ -54,12 +60,28 @@ def check_connector(store: Store, workspace: Workspace, connector: Connector, ef
 
 
 def _probe(store: Store, workspace: Workspace, connector: Connector, effects: Effects) -> Standing:
+    session = start_single_session(store, workspace, connector, effects, retries=1)
+    return session.ask(session.source.check)
+
+
+def start_single_session(
+    store: Store, workspace: Workspace, connector: Connector, effects: Effects, *, retries: int
+) -> Session:
+    """Make a connector ready to be asked while somebody waits at the terminal.
+
+    Raises:
+        SourceError, StoreError, ConfigurationError: it cannot be asked.
+    """
     source_type = find_source(connector.connector_type)
     tuning = replace(
-        SourceTuning.of(source_type), timeout_s=TIMEOUT_S, deadline_s=TIMEOUT_S, patience_s=PATIENCE_S, retries=1
+        SourceTuning.of(source_type),
+        timeout_s=TIMEOUT_S,
+        deadline_s=TIMEOUT_S,
+        patience_s=PATIENCE_S,
+        retries=retries,
     )
     settings = current_settings()
-    session = start_session(
+    return start_session(
         store,
         workspace,
         connector,
@@ -70,4 +92,3 @@ def _probe(store: Store, workspace: Workspace, connector: Connector, effects: Ef
         environment=settings.environment,
         allowed_hosts=settings.allowed_hosts,
     )
-    return session.ask(session.source.check)

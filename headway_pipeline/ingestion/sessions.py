@@ -210,7 +210,7 @@ def quota_owner(store: Store, source_type: type[Source], connector: Connector, c
         try:
             # Not the credential itself: the table is nobody's, and read without a key.
             fingerprint = store.connectors.fingerprint(f"{source_type.name} {connection.base_url} {own}")
-        except ConfigurationError:
+        except (ConfigurationError, CredentialsSealedError):
             # Credentials of the environment need no sealing key; then there is none to make a fingerprint with.
             return f"connector {connector.id}"
         return f"{source_type.name} {fingerprint}"

@@ -18,6 +18,7 @@ from headway_pipeline.sandbox.listener import LOOPBACK, Listener
 from headway_pipeline.sandbox.models.api import ModelApis
 from headway_pipeline.sandbox.request_log import Arrival, logged
 from headway_pipeline.sandbox.rules import FathomRules, GongRules
+from headway_pipeline.sandbox.webhooks import webhook_delivery
 from headway_pipeline.sandbox.world import World
 
 __all__ = ["Sandbox"]
@@ -123,6 +124,25 @@ class Sandbox:
     def webhooks(self) -> tuple[Webhook, ...]:
         """What clients of the local Fathom have registered, oldest first."""
         return self._fathom.webhooks
+
+    def send_webhooks(self) -> list[int]:
+        """Deliver what each registered webhook is due, as Fathom does; returns the statuses of the answers.
+
+        Every call sends all of it again, with the same ids: Fathom delivers at least once. Only to this machine.
+        """
+        import requests
+
+        statuses = []
+        for hook in self.webhooks:
+            if urlsplit(hook.url).hostname not in (LOOPBACK, "localhost"):
+                continue
+            company, calls = self._fathom.seen_by(hook.owner)
+            for call in calls:
+                due = webhook_delivery(hook, company, call, self.base_url, self.clock())
+                if due is not None:
+                    answer = requests.post(due.url, data=due.body, headers=dict(due.headers), timeout=POST_TIMEOUT_S)
+                    statuses.append(answer.status_code)
+        return statuses
 
     @property
     def requests(self) -> tuple[Logged, ...]:

@@ -13,12 +13,18 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from headway_pipeline.model.calls import Call, Transcript
-from headway_pipeline.model.errors import Refusal, WebhookRefusedError
+from headway_pipeline.model.errors import InputError, Refusal, WebhookRefusedError
 from headway_pipeline.model.ledger import Presence
 from headway_pipeline.model.windows import TimeWindow
 from headway_pipeline.model.workspaces import Credentials
 from headway_pipeline.sources.rest import CostClass
-from headway_pipeline.sources.webhooks import Hint, WebhookDelivery, WebhookTrust
+from headway_pipeline.sources.webhooks import (
+    Hint,
+    RegisteredWebhook,
+    WebhookDelivery,
+    WebhookSetup,
+    WebhookTrust,
+)
 
 if TYPE_CHECKING:
     from headway_pipeline.sources.rest import RestClient
@@ -243,6 +249,8 @@ class Source(ABC):
     hydrate_batch_size: ClassVar[int]
     #: Listing must reach this far past the last day, where the source filters on a time after the call's start.
     listing_margin: ClassVar[timedelta] = timedelta(0)
+    #: How it is told where to deliver webhooks.
+    webhook_setup: ClassVar[WebhookSetup] = WebhookSetup.NONE
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -318,6 +326,36 @@ class Source(ABC):
             ConfigurationError: `trust` is unusable.
         """
         raise WebhookRefusedError(f"{cls.label} sends no webhooks", Refusal.UNSUPPORTED)
+
+    @classmethod
+    def webhook_steps(cls, url: str) -> Sequence[str]:  # noqa: ARG003
+        """What a person does at a source with `WebhookSetup.BY_HAND`, so that it delivers to `url`; a step each."""
+        return ()
+
+    @classmethod
+    def webhook_secret(cls, written: str) -> str:
+        """What a person brought from such a source, as it is to be stored.
+
+        Raises:
+            ConfigurationError: no delivery could be held against it.
+        """
+        return written.strip()
+
+    def register_webhook(self, url: str) -> RegisteredWebhook:  # noqa: ARG002
+        """Tell a source with `WebhookSetup.BY_API` to deliver to `url`. One request.
+
+        Raises:
+            SourceError: any of the tree.
+        """
+        raise InputError(f"{self.label} has no API for webhooks", "leave it to its listings")
+
+    def remove_webhook(self, webhook_id: str) -> bool:  # noqa: ARG002
+        """Tell it to deliver there no more; False where it knows no such webhook. One request.
+
+        Raises:
+            SourceError: any of the tree.
+        """
+        raise InputError(f"{self.label} has no API for webhooks", "remove it in its own settings")
 
 
 class HttpSource(Source):

@@ -72,13 +72,29 @@ from headway_pipeline.sources.people import (
     writes_from,
 )
 from headway_pipeline.sources.rest import CostClass
-from headway_pipeline.sources.webhooks import Hint, WebhookDelivery, WebhookTrust, require_standard_signature
+from headway_pipeline.sources.webhooks import (
+    Hint,
+    RegisteredWebhook,
+    WebhookDelivery,
+    WebhookSetup,
+    WebhookTrust,
+    require_standard_signature,
+)
 
 __all__ = ["FathomSource"]
 
 LISTING = "/meetings"
 #: What a transcript of one's own is counted under.
 RECORDING = "/recordings/{id}/transcript"
+WEBHOOKS = "/webhooks"
+WEBHOOK = "/webhooks/{id}"
+#: All that a key's user may see.
+TRIGGERS = (
+    "my_recordings",
+    "shared_external_recordings",
+    "my_shared_with_team_recordings",
+    "shared_team_recordings",
+)
 #: What Fathom answers for a recording whose transcript is not there yet is not documented: so young, it may come.
 READY_WITHIN = timedelta(hours=24)
 #: Fathom's own page size, which no parameter changes; only a page below it may lack the next page's token.
@@ -142,6 +158,7 @@ class FathomSource(HttpSource):
     hydrate_batch_size: ClassVar[int] = 10
     #: A meeting is created when its recording was processed: a day's last one well into the day after the next.
     listing_margin: ClassVar[timedelta] = timedelta(hours=36)
+    webhook_setup: ClassVar[WebhookSetup] = WebhookSetup.BY_API
 
     @property
     def batch_size(self) -> int:
@@ -245,6 +262,40 @@ class FathomSource(HttpSource):
         if external_id is None:
             raise WebhookRefusedError("the body names no meeting", Refusal.MALFORMED)
         return Hint(delivery_id, external_id, _started_at(meeting))
+
+    def register_webhook(self, url: str) -> RegisteredWebhook:
+        """A webhook of the key's user (https://developers.fathom.ai/api-reference/webhooks/create-a-webhook).
+
+        Fathom wants something included; action items are the least, and are not read here.
+
+        Raises:
+            SourceContractError: the answer tells no id or no secret, without which no delivery can be believed.
+            SourceError: any of the tree.
+        """
+        wanted = {"destination_url": url, "triggered_for": list(TRIGGERS), "include_action_items": True}
+        answer = self.rest.post_json(WEBHOOKS, wanted, expects=HTTPStatus.CREATED)
+        webhook_id, secret = text_or_none(answer.get("id")), text_or_none(answer.get("secret"))
+        if webhook_id is None or secret is None:
+            raise SourceContractError(
+                f"Fathom's answer of {WEBHOOKS} lacks {'secret' if webhook_id else 'id'}",
+                "remove the webhook in Fathom's settings; its API has changed, if it stays so",
+                at=Failing(self.name, WEBHOOKS, HTTPStatus.CREATED),
+            )
+        return RegisteredWebhook(webhook_id, secret)
+
+    def remove_webhook(self, webhook_id: str) -> bool:
+        """Remove it; False where the key's user has none of that id.
+
+        Raises:
+            SourceError: any of the tree.
+        """
+        try:
+            self.rest.delete(f"{WEBHOOKS}/{quote(webhook_id, safe='')}", endpoint=WEBHOOK)
+        except RequestRefusedError as error:
+            if error.at.status == HTTPStatus.NOT_FOUND:
+                return False
+            raise
+        return True
 
     def _page(
         self, wanted: Mapping[str, str], token: str | None = None, *, cost: CostClass = CostClass.NORMAL

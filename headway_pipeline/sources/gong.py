@@ -70,7 +70,14 @@ from headway_pipeline.sources.normalise import (
 from headway_pipeline.sources.oauth import bearer
 from headway_pipeline.sources.people import UNKNOWN_SPEAKER, account_by_mail, identities, writes_from
 from headway_pipeline.sources.rest import RestClient
-from headway_pipeline.sources.webhooks import Hint, WebhookDelivery, WebhookTrust, require_signed_token
+from headway_pipeline.sources.webhooks import (
+    Hint,
+    WebhookDelivery,
+    WebhookSetup,
+    WebhookTrust,
+    require_public_key,
+    require_signed_token,
+)
 
 __all__ = ["GongSource"]
 
@@ -146,6 +153,7 @@ class GongSource(HttpSource):
     )
     #: `callIds` has no documented maximum; a hundred is what integrations send in production.
     hydrate_batch_size: ClassVar[int] = 100
+    webhook_setup: ClassVar[WebhookSetup] = WebhookSetup.BY_HAND
 
     def __init__(self, connection: Connection, rest: RestClient) -> None:
         super().__init__(connection, rest)
@@ -289,6 +297,26 @@ class GongSource(HttpSource):
             raise WebhookRefusedError("the body names no call", Refusal.MALFORMED)
         occurred_at = utc_time(meta.get("started")) if isinstance(meta, dict) else None
         return Hint(news, external_id, occurred_at, is_test)
+
+    @classmethod
+    def webhook_steps(cls, url: str) -> Sequence[str]:
+        """An automation rule; Gong has no API for them."""
+        return (
+            "in Gong, as an administrator, open the automation rules and add one",
+            "let it fire for the calls of this connector; without a filter it fires for all calls",
+            f'choose "Fire webhook" as its action, with exactly this address: {url}',
+            'choose "Signed JWT header" as its authentication; a rule whose address holds a key is not believed',
+            "copy the public key that the rule shows",
+        )
+
+    @classmethod
+    def webhook_secret(cls, written: str) -> str:
+        """The public key that the rule shows.
+
+        Raises:
+            ConfigurationError: it is none.
+        """
+        return require_public_key(written)
 
     def _workspaces(self) -> Sequence[str | None]:
         """Ids of the Gong workspaces to list, asked for once; a single None stands for all of them.

@@ -189,8 +189,18 @@ class RestClient:
         """
         return self._ask("POST", path, CostClass.NORMAL, params=params, form=form)
 
-    def post_json(self, path: str, body: Mapping[str, Any], *, cost: CostClass = CostClass.NORMAL) -> dict[str, Any]:
+    def post_json(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        cost: CostClass = CostClass.NORMAL,
+        expects: HTTPStatus = HTTPStatus.OK,
+    ) -> dict[str, Any]:
         """The JSON object that answers `body`; texts in it are fit for hashes and databases.
+
+        Args:
+            expects: the status of success.
 
         Raises:
             BadCredentialsError: 401.
@@ -201,7 +211,18 @@ class RestClient:
             SourceContractError: an answer that is too long, or no JSON object.
             TransientSourceError: time-outs, resets, cut answers, 5xx.
         """
-        return self._ask("POST", path, cost, body=body)
+        return self._ask("POST", path, cost, body=body, expects=expects)
+
+    def delete(self, path: str, *, endpoint: str) -> None:
+        """Remove what is at `path`.
+
+        Args:
+            endpoint: what the request is counted under.
+
+        Raises:
+            SourceError: as `post_json`.
+        """
+        self._received("DELETE", path, endpoint, CostClass.NORMAL, {}, HTTPStatus.NO_CONTENT)
 
     def _ask(
         self,
@@ -213,19 +234,27 @@ class RestClient:
         body: Mapping[str, Any] | None = None,
         form: Mapping[str, str] | None = None,
         endpoint: str | None = None,
+        expects: HTTPStatus = HTTPStatus.OK,
     ) -> dict[str, Any]:
         named = endpoint or path
+        content = {"params": params, "json": body, "data": form}
+        return self._read(named, self._received(method, path, named, cost, content, expects))
+
+    def _received(
+        self, method: str, path: str, named: str, cost: CostClass, content: Mapping[str, Any], expects: HTTPStatus
+    ) -> _Received:
+        """The answer of the status that is expected; any other one is an error."""
         self._gate.admit(cost)
         try:
-            received = self._exchange(method, path, {"params": params, "json": body, "data": form})
+            received = self._exchange(method, path, content)
         except (TransientSourceError, WrongHostError, SourceContractError):
             self._gate.observe(Answer(named, None, cost=cost))
             raise
         retry_after_s = self._retry_after_s(received)
         self._gate.observe(Answer(named, received.status, retry_after_s, received.headers, cost))
-        if received.status != HTTPStatus.OK:
+        if received.status != expects:
             self._refuse(named, received, retry_after_s)
-        return self._read(named, received)
+        return received
 
     def _exchange(self, method: str, path: str, content: Mapping[str, Any]) -> _Received:
         """Send and receive, turning what the transport raises into the tree's errors."""

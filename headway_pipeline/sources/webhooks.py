@@ -15,6 +15,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from headway_pipeline.model.errors import ConfigurationError, Refusal, WebhookRefusedError
@@ -25,15 +26,20 @@ if TYPE_CHECKING:
     from jwt.types import Options
 
 __all__ = [
+    "LARGEST_BODY_BYTES",
     "Hint",
+    "RegisteredWebhook",
     "WebhookDelivery",
+    "WebhookSetup",
     "WebhookTrust",
+    "require_public_key",
     "require_signed_token",
     "require_standard_signature",
 ]
 
-#: A meeting with its transcript is about a megabyte.
-LARGEST_BODY_BYTES = 16 * 1024 * 1024
+#: A meeting with its transcript is about a megabyte, and what we register brings none. Whoever sends is unknown until
+#: the whole of it is here: it must fit many times into memory.
+LARGEST_BODY_BYTES = 4 * 1024 * 1024
 LARGEST_HEADER_CHARS = 16 * 1024
 #: How old a delivery may be, and how far ahead its clock.
 TOLERANCE = timedelta(minutes=5)
@@ -115,6 +121,29 @@ class Hint:
     is_test: bool = False
 
 
+class WebhookSetup(StrEnum):
+    """How a source is told where to deliver."""
+
+    NONE = "none"
+    #: The source has an API for it, and tells the secret once.
+    BY_API = "by_api"
+    #: A person enters the address at the source and brings back what its deliveries are held against.
+    BY_HAND = "by_hand"
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredWebhook:
+    """What a source's API answers to a registration.
+
+    Attributes:
+        id: the source's own, to remove it by.
+        secret: what its deliveries are held against.
+    """
+
+    id: str
+    secret: str = field(repr=False)
+
+
 def require_standard_signature(delivery: WebhookDelivery, secret: str, now: datetime) -> str:
     """The id of a delivery that is signed as Standard Webhooks are.
 
@@ -173,6 +202,19 @@ def require_signed_token(delivery: WebhookDelivery, trust: WebhookTrust, now: da
     if written != body_hash:
         raise WebhookRefusedError("the token is of another body", Refusal.WRONG_BODY)
     return body_hash
+
+
+def require_public_key(written: str) -> str:
+    """The key as it is to be stored, once it is known to be usable.
+
+    Args:
+        written: PEM, or the bare base64 of its DER.
+
+    Raises:
+        ConfigurationError: it is no RSA public key of at least 2048 bits.
+    """
+    _public_key(written)
+    return written.strip()
 
 
 def _require_bounded(delivery: WebhookDelivery) -> None:

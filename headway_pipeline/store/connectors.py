@@ -1,5 +1,6 @@
 """Connectors with their sealed credentials and their health."""
 
+import hmac
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -13,11 +14,15 @@ from headway_pipeline.model.identity import derived_id
 from headway_pipeline.model.workspaces import Connector, ConnectorHealth, Credentials, Drift
 from headway_pipeline.store.edits import write_edit
 from headway_pipeline.store.engine import Database
+from headway_pipeline.store.own_keys import OwnKey
 from headway_pipeline.store.sealing import CredentialSealer
 from headway_pipeline.store.tables import workspace_connectors
 from headway_pipeline.store.workspaces import as_uuid
 
-__all__ = ["Connectors", "connector_of"]
+__all__ = ["FINGERPRINT_SETTING", "Connectors", "connector_of"]
+
+FINGERPRINT_SETTING = "fingerprint_key"
+FINGERPRINT_PURPOSE = "key of quota owners' fingerprints"
 
 
 class Connectors:
@@ -29,6 +34,7 @@ class Connectors:
         self._database = database
         self._sealing = sealing
         self._now = now
+        self._fingerprint_key = OwnKey(database, sealing, setting=FINGERPRINT_SETTING, purpose=FINGERPRINT_PURPOSE)
 
     def add(
         self,
@@ -190,12 +196,12 @@ class Connectors:
         return self._sealing().open(envelope, connector.workspace_id, connector.id)
 
     def fingerprint(self, words: str) -> str:
-        """A keyed fingerprint of a credential, to tell equal ones by.
+        """64 hexadecimal digits that are the same for equal credentials, and tell nothing of them without the key.
 
         Raises:
-            ConfigurationError: there is no key to make it with.
+            ConfigurationError, CredentialsSealedError: there is no key to make it with, or it does not open.
         """
-        return self._sealing().fingerprint(words)
+        return hmac.digest(self._fingerprint_key.ready(), words.encode("utf-8"), "sha256").hex()
 
     def start_renewing(self, connector_id: uuid.UUID, owner: str, now: datetime, until: datetime) -> bool:
         """Take the right to renew the connector's access token until `until`; False while another one has it."""

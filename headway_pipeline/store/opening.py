@@ -19,6 +19,7 @@ from headway_pipeline.store.engine import Database
 from headway_pipeline.store.erasure import Erasures
 from headway_pipeline.store.extractions import Extractions
 from headway_pipeline.store.filings import Filings
+from headway_pipeline.store.hardening import Hardening
 from headway_pipeline.store.hints import Hints
 from headway_pipeline.store.idempotency import Idempotency
 from headway_pipeline.store.ingest_requests import IngestRequests
@@ -33,6 +34,7 @@ from headway_pipeline.store.rereading import Rereading
 from headway_pipeline.store.schema import HEAD, ensure_schema
 from headway_pipeline.store.screening import Screen
 from headway_pipeline.store.sealing import CredentialSealer
+from headway_pipeline.store.seals import Seals
 from headway_pipeline.store.standings import Standings
 from headway_pipeline.store.tables import METADATA
 from headway_pipeline.store.tracing import Traces
@@ -40,6 +42,7 @@ from headway_pipeline.store.transcripts import Transcripts
 from headway_pipeline.store.trends import Trends
 from headway_pipeline.store.unfinished import Unfinished
 from headway_pipeline.store.watch import Watch
+from headway_pipeline.store.webhooks import Webhooks
 from headway_pipeline.store.workspaces import Themes, Workspaces
 
 __all__ = ["Store", "open_store"]
@@ -84,6 +87,9 @@ class Store:
         self.standings = Standings(database)
         self.trends = Trends(database)
         self.hints = Hints(database)
+        self.webhooks = Webhooks(database, sealing)
+        self.seals = Seals(database, sealing)
+        self.hardening = Hardening(database)
         self.traces = Traces(database)
         self.erasures = Erasures(ledger)
         self.api_tokens = ApiTokens(database, now)

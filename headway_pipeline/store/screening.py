@@ -4,7 +4,6 @@ Erased people are known by keyed hashes. The key stands in `settings`, sealed wi
 calls started after an erasure is new and not of it.
 """
 
-import secrets
 import uuid
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,15 +16,15 @@ from sqlalchemy.engine import Connection
 from headway_pipeline.model.calls import Call, Transcript
 from headway_pipeline.model.erasure import Erased, ErasureScope, Identity, IdentityKind, Pseudonyms
 from headway_pipeline.store.engine import Database
+from headway_pipeline.store.own_keys import OwnKey
 from headway_pipeline.store.sealing import CredentialSealer
 from headway_pipeline.store.statements import insert_into
-from headway_pipeline.store.tables import erased_calls, erased_people, erasures, messages, settings
+from headway_pipeline.store.tables import erased_calls, erased_people, erasures, messages
 
 __all__ = ["NOBODY", "Forgotten", "ForgottenPerson", "Screen"]
 
 KEY_SETTING = "pseudonym_key"
 KEY_PURPOSE = "key of erased people's hashes"
-KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +83,7 @@ class Screen:
 
     def __init__(self, database: Database, sealing: Callable[[], CredentialSealer]) -> None:
         self._database = database
-        self._sealing = sealing
-        self._secret: bytes | None = None
+        self._key = OwnKey(database, sealing, setting=KEY_SETTING, purpose=KEY_PURPOSE)
 
     def forgotten(self, connection: Connection, workspace_id: uuid.UUID) -> Forgotten:
         """The erased people of a workspace.
@@ -151,10 +149,7 @@ class Screen:
 
     def pseudonyms(self, connection: Connection, workspace_id: uuid.UUID) -> Pseudonyms:
         """What made the keyed hashes of a workspace."""
-        if self._secret is None:
-            envelope = connection.execute(_STORED_KEY).scalar_one()
-            self._secret = self._sealing().open_key(envelope, KEY_PURPOSE)
-        return Pseudonyms(self._secret, workspace_id)
+        return Pseudonyms(self._key.opened(connection), workspace_id)
 
     def ready_pseudonyms(self, workspace_id: uuid.UUID) -> Pseudonyms:
         """The same, with a key made now if there was none.
@@ -162,14 +157,4 @@ class Screen:
         Raises:
             ConfigurationError, CredentialsSealedError: there is no key to seal it with, or it does not open.
         """
-        with self._database.writing() as connection:
-            if connection.execute(_STORED_KEY).first() is None:
-                sealed = self._sealing().seal_key(secrets.token_bytes(KEY_BYTES), KEY_PURPOSE)
-                made = insert_into(self._database, settings).values(key=KEY_SETTING, value=sealed)
-                # Of two processes at once one key wins, and both read it.
-                connection.execute(made.on_conflict_do_nothing())
-        with self._database.reading() as connection:
-            return self.pseudonyms(connection, workspace_id)
-
-
-_STORED_KEY = sa.select(settings.c.value).where(settings.c.key == KEY_SETTING)
+        return Pseudonyms(self._key.ready(), workspace_id)

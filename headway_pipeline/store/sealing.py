@@ -4,21 +4,15 @@ Fernet (https://cryptography.io/en/latest/fernet/) has no associated data, so th
 sealed plaintext: a ciphertext copied to another row opens, but names the wrong row, and is refused.
 """
 
-import contextlib
-import hashlib
-import hmac
 import json
-import os
-import stat
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from headway_pipeline.model.errors import ConfigurationError, CredentialsSealedError
 from headway_pipeline.model.workspaces import Credentials
 
-__all__ = ["CredentialSealer", "keys_of", "load_or_make_key_file"]
+__all__ = ["KEY_HELP", "CredentialSealer", "keys_of"]
 
 ENVELOPE_VERSION = 1
 REMEDY = "give HEADWAY_SECRET_KEY every key that was in use (newest first), or add the connector again"
@@ -43,12 +37,12 @@ class CredentialSealer:
         from cryptography.fernet import Fernet, MultiFernet
 
         try:
-            self._fernet = MultiFernet([Fernet(key) for key in keys])
+            opening = [Fernet(key) for key in keys]
+            self._fernet = MultiFernet(opening)
         except ValueError:
             # The key itself must not be shown, nor kept in a chained exception.
             raise ConfigurationError(f"{named} holds something that is no Fernet key", KEY_HELP) from None
-        # By the oldest key, so that a new one in front of it changes no fingerprint until the old one is retired.
-        self._fingerprinting = hashlib.sha256(b"fingerprint" + keys[-1].encode("ascii")).digest() if keys else b""
+        self._newest = opening[0]
 
     def __repr__(self) -> str:
         return "CredentialSealer(keys hidden)"
@@ -59,10 +53,6 @@ class CredentialSealer:
         sealed = self._fernet.encrypt(json.dumps(bound).encode("utf-8"))
         return {"v": ENVELOPE_VERSION, "sealed": sealed.decode("ascii")}
 
-    def fingerprint(self, words: str) -> str:
-        """64 hexadecimal digits that are the same for the same words, and tell nothing of them without the key."""
-        return hmac.new(self._fingerprinting, words.encode("utf-8"), hashlib.sha256).hexdigest()
-
     def open(self, envelope: Mapping[str, Any], workspace_id: UUID, connector_id: UUID) -> Credentials:
         """The credentials sealed for exactly this row.
 
@@ -72,7 +62,7 @@ class CredentialSealer:
         from cryptography.fernet import InvalidToken
 
         try:
-            bound = json.loads(self._fernet.decrypt(str(envelope.get("sealed", "")).encode("ascii", "replace")))
+            bound = json.loads(self._fernet.decrypt(_sealed(envelope)))
         except InvalidToken as error:
             raise CredentialsSealedError(
                 "the stored credentials do not open with the keys at hand", REMEDY
@@ -97,57 +87,42 @@ class CredentialSealer:
         from cryptography.fernet import InvalidToken
 
         try:
-            bound = json.loads(self._fernet.decrypt(str(envelope.get("sealed", "")).encode("ascii", "replace")))
+            bound = json.loads(self._fernet.decrypt(_sealed(envelope)))
         except InvalidToken as error:
             raise CredentialsSealedError(f"the {purpose} does not open with the keys at hand", KEY_REMEDY) from error
         if bound.get("purpose") != purpose:
             raise CredentialsSealedError(f"what is stored as {purpose} was sealed for something else", KEY_REMEDY)
         return bytes.fromhex(bound["key"])
 
+    def is_newest(self, envelope: Mapping[str, Any]) -> bool:
+        """Whether the newest key alone opens it, whatever it is."""
+        from cryptography.fernet import InvalidToken
+
+        try:
+            self._newest.decrypt(_sealed(envelope))
+        except InvalidToken:
+            return False
+        return True
+
+    def reseal(self, envelope: Mapping[str, Any]) -> dict[str, Any]:
+        """The same content, with what it is bound to, sealed with the newest key.
+
+        Raises:
+            CredentialsSealedError: no key opens it.
+        """
+        from cryptography.fernet import InvalidToken
+
+        try:
+            sealed = self._fernet.rotate(_sealed(envelope))
+        except InvalidToken as error:
+            raise CredentialsSealedError("it does not open with the keys at hand", KEY_REMEDY) from error
+        return {"v": ENVELOPE_VERSION, "sealed": sealed.decode("ascii")}
+
+
+def _sealed(envelope: Mapping[str, Any]) -> bytes:
+    return str(envelope.get("sealed", "")).encode("ascii", "replace")
+
 
 def keys_of(named: str) -> list[str]:
     """The keys in HEADWAY_SECRET_KEY, newest first."""
     return [key.strip() for key in named.split(",") if key.strip()]
-
-
-def load_or_make_key_file(path: Path) -> list[str]:
-    """The keys in the file, one a line, newest first; a missing file is made with one key, for its owner only.
-
-    Raises:
-        ConfigurationError: others may read the file, or it cannot be read or made.
-    """
-    try:
-        if not path.exists():
-            _make_key_file(path)
-        mode = stat.S_IMODE(path.stat().st_mode)
-        if mode & 0o077:
-            raise ConfigurationError(
-                f"the key file {path} can be read by others (mode {mode:04o})", f"run `chmod 600 {path}`"
-            )
-        keys = path.read_text(encoding="ascii", errors="replace").split()
-    except OSError as error:
-        raise ConfigurationError(
-            f"the key file {path} cannot be read or made ({error.strerror})", "see to the folder's permissions"
-        ) from error
-    if not keys:
-        raise ConfigurationError(
-            f"the key file {path} is empty", "restore it from a copy, or remove it for a new key"
-        )
-    return keys
-
-
-def _make_key_file(path: Path) -> None:
-    """Write to a file of our own, then link it: of two processes at once, one key wins and both read it."""
-    from cryptography.fernet import Fernet
-
-    own = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(f"{Fernet.generate_key().decode('ascii')}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        with contextlib.suppress(FileExistsError):
-            os.link(own, path)
-    finally:
-        own.unlink()

@@ -13,7 +13,8 @@ from cryptography.fernet import Fernet
 from headway_pipeline.model.errors import ConfigurationError, CredentialsSealedError
 from headway_pipeline.model.workspaces import Credentials
 from headway_pipeline.store import Store, open_store
-from headway_pipeline.store.sealing import CredentialSealer, keys_of, load_or_make_key_file
+from headway_pipeline.store.key_file import load_or_make_key_file
+from headway_pipeline.store.sealing import CredentialSealer, keys_of
 from headway_pipeline.store.tables import workspace_connectors
 from headway_pipeline_tests.store.rows import place
 
@@ -100,7 +101,7 @@ def test_a_key_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
 def test_processes_that_make_the_key_file_at_once_agree_on_one_key(tmp_path: Path) -> None:
     program = (
         "import sys, pathlib\n"
-        "from headway_pipeline.store.sealing import load_or_make_key_file\n"
+        "from headway_pipeline.store.key_file import load_or_make_key_file\n"
         "print(load_or_make_key_file(pathlib.Path(sys.argv[1])))"
     )
     running = [

@@ -23,7 +23,7 @@ from headway_pipeline.sandbox.fathom.webhooks import Webhook, WebhookBook
 from headway_pipeline.sandbox.oauth import TokenDesk
 from headway_pipeline.sandbox.quotas import FathomQuotas, Standing
 from headway_pipeline.sandbox.rules import ErrorForm, FathomRules
-from headway_pipeline.sandbox.world import NEVER, World
+from headway_pipeline.sandbox.world import NEVER, Company, SandboxCall, World
 
 __all__ = ["PREFIX", "FathomApi"]
 
@@ -66,6 +66,18 @@ class FathomApi:
     def webhooks(self) -> tuple[Webhook, ...]:
         """What is registered, oldest first."""
         return self._webhooks.hooks
+
+    def seen_by(self, owner: str) -> tuple[Company, list[SandboxCall]]:
+        """The company of whoever made a webhook, and the meetings that its owner sees now.
+
+        Raises:
+            KeyError: nobody of that label is served.
+        """
+        found = {
+            caller.label: caller for caller in (*self._callers.by_key.values(), *self._callers.by_client.values())
+        }
+        caller, now = found[owner], self._clock()
+        return caller.calls.company, [call for call in caller.calls.all if caller.view.sees(call, now)]
 
     def caller_of(self, request: Request) -> FathomCaller | None:
         """Whose key a request carries; None: nobody's."""

@@ -26,12 +26,14 @@ from headway_pipeline.store.tables.operations import (
     source_requests,
     webhook_events,
 )
+from headway_pipeline.store.tables.webhooks import connector_webhooks, webhook_counts
 from headway_pipeline.store.tables.workspaces import workspace_connectors, workspaces
 
 __all__ = [
     "METADATA",
     "api_tokens",
     "audit_log",
+    "connector_webhooks",
     "decisions",
     "erased_calls",
     "erased_people",
@@ -54,6 +56,7 @@ __all__ = [
     "source_requests",
     "themes",
     "transcripts",
+    "webhook_counts",
     "webhook_events",
     "workspace_connectors",
     "workspaces",
