@@ -7,6 +7,14 @@
     │   ├── UnknownThingError       no workspace, connector or theme of that name
     │   ├── AlreadyExistsError      a workspace, connector or theme of that name stands
     │   └── WebhookRefusedError     a delivery that is not what a source signed; carries a Refusal
+    ├── RequestError            the API refuses a request for how, or by whom, it is made; nothing was changed
+    │   ├── MalformedRequestError      no form the API reads
+    │   ├── NotAuthenticatedError      no token, or one that opens nothing
+    │   ├── NotPermittedError          the token's role may not do this
+    │   ├── TooLargeError, TooSlowError    a body beyond what is read
+    │   ├── TooManyRequestsError       carries retry_after_s
+    │   ├── ConflictingRequestError    it cannot be done while something else is so
+    │   └── UnguardedEditError, StaleEditError    an edit that does not say, or says wrongly, what it edits
     ├── ConfigurationError      the environment or an installed part is not usable
     ├── StoreError              the database
     │   ├── DatabaseUnavailableError   down, locked or unreachable: try again
@@ -48,6 +56,7 @@ __all__ = [
     "BadCredentialsError",
     "BudgetSpentError",
     "ConfigurationError",
+    "ConflictingRequestError",
     "CredentialsSealedError",
     "CursorExpiredError",
     "DatabaseUnavailableError",
@@ -55,23 +64,32 @@ __all__ = [
     "HeadwayError",
     "HeldBackError",
     "InputError",
+    "MalformedRequestError",
     "MissingPermissionError",
     "ModelCredentialsError",
     "ModelError",
     "ModelQuotaError",
     "ModelRateLimitedError",
     "ModelRequestError",
+    "NotAuthenticatedError",
+    "NotPermittedError",
     "RateLimitedError",
     "Refusal",
+    "RequestError",
     "RequestRefusedError",
     "RequestTooLargeError",
     "RequestsSpentError",
     "SchemaOutdatedError",
     "SourceContractError",
     "SourceError",
+    "StaleEditError",
     "StoreError",
+    "TooLargeError",
+    "TooManyRequestsError",
+    "TooSlowError",
     "TransientModelError",
     "TransientSourceError",
+    "UnguardedEditError",
     "UnknownBatchError",
     "UnknownModelError",
     "UnknownThingError",
@@ -132,6 +150,54 @@ class WebhookRefusedError(InputError):
     def __init__(self, message: str, reason: Refusal) -> None:
         super().__init__(message, "nothing is lost: what happened at the source is found by its listing")
         self.reason = reason
+
+
+class RequestError(HeadwayError):
+    """The API refuses a request for how, or by whom, it is made; nothing was changed."""
+
+
+class MalformedRequestError(RequestError):
+    """The request has no form that the API reads."""
+
+
+class NotAuthenticatedError(RequestError):
+    """The request carries no token, or one that opens nothing."""
+
+
+class NotPermittedError(RequestError):
+    """The token's role may not do this."""
+
+
+class TooLargeError(RequestError):
+    """The body is larger than what is read."""
+
+
+class TooSlowError(RequestError):
+    """The body did not come in time."""
+
+
+class TooManyRequestsError(RequestError):
+    """Whoever asks has asked too often.
+
+    Attributes:
+        retry_after_s: whole seconds to wait.
+    """
+
+    def __init__(self, message: str, remedy: str = "", *, retry_after_s: int) -> None:
+        super().__init__(message, remedy)
+        self.retry_after_s = retry_after_s
+
+
+class ConflictingRequestError(RequestError):
+    """It cannot be done while something else is so."""
+
+
+class UnguardedEditError(RequestError):
+    """An edit does not say which state it edits (no If-Match)."""
+
+
+class StaleEditError(RequestError):
+    """Somebody else edited the thing first."""
 
 
 class ConfigurationError(HeadwayError):

@@ -89,6 +89,7 @@ class Workspace:
     Attributes:
         slug: `[a-z0-9-]`, immutable; the Dagster partition key.
         vendor_domains: e-mail domains of the team's own people; who writes from there is the vendor.
+        updated_at: of the row; what an edit is held against.
     """
 
     id: UUID
@@ -97,6 +98,7 @@ class Workspace:
     is_active: bool = True
     vendor_domains: frozenset[str] = frozenset()
     reading: ReadingSettings = field(default_factory=ReadingSettings)
+    updated_at: datetime | None = None
 
 
 #: Fewer bad records than this are accidents of theirs; from this share of all on, the source has changed.
@@ -150,6 +152,7 @@ class Connector:
         resume_at: no request before this time, or None.
         settings: its choices, by the source's names for them.
         drift: of its last complete listing.
+        updated_at: of the row; what an edit is held against.
     """
 
     id: UUID
@@ -165,6 +168,7 @@ class Connector:
     resume_at: datetime | None = None
     settings: Mapping[str, Sequence[str]] = field(default_factory=dict)
     drift: Drift = field(default_factory=Drift)
+    updated_at: datetime | None = None
 
     @property
     def health_words(self) -> str:

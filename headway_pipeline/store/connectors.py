@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from headway_pipeline.model.errors import AlreadyExistsError, CredentialsSealedError, UnknownThingError
 from headway_pipeline.model.identity import derived_id
 from headway_pipeline.model.workspaces import Connector, ConnectorHealth, Credentials, Drift
+from headway_pipeline.store.edits import write_edit
 from headway_pipeline.store.engine import Database
 from headway_pipeline.store.sealing import CredentialSealer
 from headway_pipeline.store.tables import workspace_connectors
@@ -53,7 +55,7 @@ class Connectors:
             )
             if connection.execute(same).first():
                 raise AlreadyExistsError(
-                    f"there is a connector {chosen!r} already", "choose another --name for a second one"
+                    f"there is a connector {chosen!r} already", "choose another name for a second one"
                 )
             connection.execute(
                 workspace_connectors.insert().values(
@@ -78,7 +80,7 @@ class Connectors:
         uses_environment: bool = False,
         settings: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        """Give a connector another address, other credentials or other choices, and a fresh start.
+        """Give a connector another address, other credentials or other choices, and a fresh start; it is active then.
 
         Another address needs the credentials again: the caller sees to it.
 
@@ -86,29 +88,57 @@ class Connectors:
             credentials: None keeps those it has, unless it `uses_environment` from now on.
             settings: None keeps those it has.
         """
+        self.edit(
+            connector_id,
+            {"base_url": base_url, "is_active": True},
+            credentials=credentials,
+            uses_environment=uses_environment,
+            settings=settings,
+        )
+
+    def edit(
+        self,
+        connector_id: uuid.UUID,
+        changes: Mapping[str, Any],
+        *,
+        credentials: Credentials | None = None,
+        uses_environment: bool = False,
+        settings: Mapping[str, Sequence[str]] | None = None,
+        seen_at: datetime | None = None,
+    ) -> None:
+        """Change what is given; another address, credentials or choices give it a fresh start.
+
+        Another address needs the credentials again: the caller sees to it.
+
+        Args:
+            changes: of name, base_url, is_active.
+            credentials: None keeps those it has, unless it `uses_environment` from now on.
+            settings: None keeps those it has.
+
+        Raises:
+            AlreadyExistsError: the new name is taken.
+            StaleEditError: it was written since `seen_at`.
+        """
         table = workspace_connectors
-        values: dict[str, Any] = {"base_url": base_url}
+        values = dict(changes)
         if settings is not None:
             values["settings"] = dict(settings)
         if uses_environment:
             values |= {"credentials": None, "uses_environment": True}
+        if credentials is not None or uses_environment or settings is not None or "base_url" in changes:
+            values |= {"health": ConnectorHealth.UNTRIED.value, "last_error": None, "resume_at": None}
+        is_meant = table.c.id == connector_id
         with self._database.writing() as connection:
             if credentials is not None:
-                row = connection.execute(sa.select(table.c.workspace_id).where(table.c.id == connector_id)).one()
+                row = connection.execute(sa.select(table.c.workspace_id).where(is_meant)).one()
                 sealed = self._sealing().seal(credentials, row.workspace_id, connector_id)
                 values |= {"credentials": sealed, "uses_environment": False}
-            connection.execute(
-                table.update()
-                .where(table.c.id == connector_id)
-                .values(
-                    **values,
-                    is_active=True,
-                    health=ConnectorHealth.UNTRIED.value,
-                    last_error=None,
-                    resume_at=None,
-                    updated_at=self._now(),
-                )
-            )
+            try:
+                write_edit(connection, table, is_meant, values, now=self._now(), seen_at=seen_at)
+            except IntegrityError as error:
+                raise AlreadyExistsError(
+                    f"there is a connector {values.get('name')!r} already", "choose another name"
+                ) from error
 
     def list(
         self, workspace_id: uuid.UUID, *, active_only: bool = True, connector_type: str | None = None
@@ -267,4 +297,5 @@ def _connector(row: Mapping[Any, Any]) -> Connector:
         resume_at=row["resume_at"],
         settings=row["settings"],
         drift=Drift.of(row["drift"]),
+        updated_at=row["updated_at"],
     )

@@ -1,13 +1,16 @@
 """The store: one object that holds everything the database can be asked."""
 
 import time
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
 from headway_pipeline.store.answers import Answers
+from headway_pipeline.store.api_tokens import ApiTokens
 from headway_pipeline.store.audit import Audit
+from headway_pipeline.store.audit_log import AuditLog
 from headway_pipeline.store.balances import Balances
 from headway_pipeline.store.batches import Batches
 from headway_pipeline.store.compaction import compact
@@ -18,6 +21,8 @@ from headway_pipeline.store.erasure import Erasures
 from headway_pipeline.store.extractions import Extractions
 from headway_pipeline.store.filings import Filings
 from headway_pipeline.store.hints import Hints
+from headway_pipeline.store.idempotency import Idempotency
+from headway_pipeline.store.ingest_requests import IngestRequests
 from headway_pipeline.store.leases import Leases
 from headway_pipeline.store.listings import Listings
 from headway_pipeline.store.messages import Ledger, Messages
@@ -77,6 +82,23 @@ class Store:
         self.hints = Hints(database)
         self.traces = Traces(database)
         self.erasures = Erasures(ledger)
+        self.api_tokens = ApiTokens(database, now)
+        self.audit_log = AuditLog(database, now)
+        self.idempotency = Idempotency(database, now)
+        self.ingest_requests = IngestRequests(database, now)
+
+    def within(self, workspace_id: uuid.UUID) -> "Store":  # noqa: ARG002
+        """The store as one workspace may see it."""
+        return self
+
+    def ping(self) -> None:
+        """Ask the database for nothing.
+
+        Raises:
+            DatabaseUnavailableError: it does not answer.
+        """
+        with self.database.reading() as connection:
+            connection.execute(sa.text("SELECT 1"))
 
     def describe(self) -> str:
         """What database this is, without a password."""

@@ -63,8 +63,9 @@ def summary_of(database: Database, workspace_id: uuid.UUID, where: FeatureFilter
     number = sa.func.count()
     by_kind = filtered_items(sa.select(*kinds, number), workspace_id, where).group_by(*kinds)
     by_week = filtered_items(sa.select(week, number), workspace_id, where).group_by(week).order_by(week)
-    told: tuple[Any, ...] = (items.message_id, messages.c.account)
-    distinct = sa.select(*(sa.func.count(column.distinct()) for column in told))
+    distinct: Any = sa.select(
+        sa.func.count(items.message_id.distinct()), sa.func.count(messages.c.account.distinct())
+    )
     with database.reading() as connection:
         counted = connection.execute(by_kind).all()
         weeks = connection.execute(by_week).all()

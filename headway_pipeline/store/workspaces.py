@@ -14,6 +14,7 @@ from headway_pipeline.model.errors import AlreadyExistsError, InputError, Unknow
 from headway_pipeline.model.features import Theme
 from headway_pipeline.model.identity import derived_id
 from headway_pipeline.model.workspaces import ReadingSettings, Workspace
+from headway_pipeline.store.edits import write_edit
 from headway_pipeline.store.engine import Database
 from headway_pipeline.store.tables import themes, workspaces
 
@@ -35,6 +36,18 @@ def slug_of(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:63].strip("-")
 
 
+def clean_domains(given: frozenset[str]) -> list[str]:
+    """E-mail domains in one spelling.
+
+    Raises:
+        InputError: one is empty.
+    """
+    domains = sorted({domain.strip().lower().lstrip("@") for domain in given})
+    if not all(domains):
+        raise InputError("an e-mail domain is empty", "give one like acme.example, or none")
+    return domains
+
+
 class Workspaces:
     """Teams."""
 
@@ -54,9 +67,7 @@ class Workspaces:
             raise InputError(
                 f"{chosen!r} is no slug for a workspace", "use letters a-z, digits and dashes, e.g. --slug acme"
             )
-        domains = sorted(domain.strip().lower().lstrip("@") for domain in vendor_domains)
-        if not all(domains):
-            raise InputError("an e-mail domain is empty", "give one like --vendor-domain acme.example, or none")
+        domains = clean_domains(vendor_domains)
         row = {"id": derived_id("workspace", chosen), "slug": chosen, "name": name.strip(), "vendor_domains": domains}
         with self._database.writing() as connection:
             if connection.execute(sa.select(workspaces.c.id).where(workspaces.c.slug == chosen)).first():
@@ -83,6 +94,32 @@ class Workspaces:
             )
         return _workspace(row)
 
+    def edit(
+        self,
+        workspace_id: uuid.UUID,
+        *,
+        name: str | None = None,
+        vendor_domains: frozenset[str] | None = None,
+        is_active: bool | None = None,
+        seen_at: datetime | None = None,
+    ) -> Workspace:
+        """Change what is given. An inactive workspace is ingested no more; what it has stays.
+
+        Raises:
+            InputError: the new name or a domain is empty.
+            StaleEditError: it was edited since `seen_at`.
+        """
+        values: dict[str, Any] = {"name": None if name is None else name.strip(), "is_active": is_active}
+        if vendor_domains is not None:
+            values["vendor_domains"] = clean_domains(vendor_domains)
+        values = {column: value for column, value in values.items() if value is not None}
+        if not values.get("name", "unchanged"):
+            raise InputError("a workspace needs a name", "give one, or leave it as it is")
+        is_meant = workspaces.c.id == workspace_id
+        with self._database.writing() as connection:
+            write_edit(connection, workspaces, is_meant, values, now=self._now(), seen_at=seen_at)
+        return self.find(str(workspace_id))
+
     def set_reading(self, workspace_id: uuid.UUID, reading: ReadingSettings) -> Workspace:
         """Say how the workspace's calls are read from now on; what was read stays."""
         statement = workspaces.update().where(workspaces.c.id == workspace_id)
@@ -107,6 +144,7 @@ def _workspace(row: Mapping[Any, Any]) -> Workspace:
         is_active=row["is_active"],
         vendor_domains=frozenset(row["vendor_domains"]),
         reading=ReadingSettings.from_json(row["settings"]),
+        updated_at=row["updated_at"],
     )
 
 
@@ -120,6 +158,7 @@ class ThemeRow:
     sort_order: int
     is_default: bool
     created_at: datetime
+    updated_at: datetime
     archived_at: datetime | None
 
 
@@ -208,26 +247,37 @@ class Themes:
         """Those that feedback is filed under now."""
         return tuple(row.theme for row in self.list(workspace_id))
 
-    def edit(self, theme_id: uuid.UUID, **changes: str | None) -> ThemeRow:
-        """Change name, description, color or icon; None leaves a thing as it is.
+    def edit(self, theme_id: uuid.UUID, *, seen_at: datetime | None = None, **changes: Any) -> ThemeRow:
+        """Change name, description, color, icon, sort_order or is_default; None leaves a thing as it is.
+
+        Args:
+            changes: also `is_archived`: file nothing under it any more, or again.
 
         Raises:
             InputError: the new name is empty.
             AlreadyExistsError: the new name is taken.
+            StaleEditError: it was edited since `seen_at`.
         """
-        values = {column: value.strip() for column, value in changes.items() if value is not None}
+        values = {
+            column: value.strip() if isinstance(value, str) else value
+            for column, value in changes.items()
+            if value is not None
+        }
         if not values.get("name", "unchanged"):
-            raise InputError("a theme needs a name", "give one with --name, or leave the option out")
+            raise InputError("a theme needs a name", "give another one, or leave it as it is")
+        is_archived = values.pop("is_archived", None)
+        is_meant = themes.c.id == theme_id
         with self._database.writing() as connection:
-            row = connection.execute(sa.select(themes).where(themes.c.id == theme_id)).mappings().one()
-            if values:
-                statement = themes.update().where(themes.c.id == theme_id).values(**values, updated_at=self._now())
-                try:
-                    connection.execute(statement)
-                except IntegrityError as error:
-                    raise AlreadyExistsError(
-                        f"there is a theme {values.get('name')!r} already", "choose another name"
-                    ) from error
+            row = connection.execute(sa.select(themes).where(is_meant)).mappings().one()
+            if is_archived is not None:
+                values["archived_at"] = (row["archived_at"] or self._now()) if is_archived else None
+            try:
+                if values:
+                    write_edit(connection, themes, is_meant, values, now=self._now(), seen_at=seen_at)
+            except IntegrityError as error:
+                raise AlreadyExistsError(
+                    f"there is a theme {values.get('name')!r} already", "choose another name"
+                ) from error
         return self.find(row["workspace_id"], str(theme_id))
 
     def archive(self, theme_id: uuid.UUID) -> None:
@@ -246,5 +296,6 @@ def _theme_row(row: Mapping[Any, Any]) -> ThemeRow:
         sort_order=row["sort_order"],
         is_default=row["is_default"],
         created_at=row["created_at"],
+        updated_at=row["updated_at"],
         archived_at=row["archived_at"],
     )

@@ -42,7 +42,7 @@ def test_the_program_names_the_newest_migration() -> None:
 
 def test_every_tenant_table_names_its_workspace() -> None:
     tenantless = {table.name for table in METADATA.tables.values() if "workspace_id" not in table.c}
-    assert tenantless == {"workspaces", "settings", "source_quotas"}
+    assert tenantless == {"workspaces", "settings", "source_quotas", "idempotency_keys"}
 
 
 def test_children_refer_to_their_parents_with_the_workspace() -> None:

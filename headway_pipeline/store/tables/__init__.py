@@ -18,6 +18,8 @@ from headway_pipeline.store.tables.models import model_answers, model_batches
 from headway_pipeline.store.tables.operations import (
     api_tokens,
     audit_log,
+    idempotency_keys,
+    ingest_requests,
     locks,
     settings,
     source_quotas,
@@ -37,6 +39,8 @@ __all__ = [
     "evidence",
     "extracted_features",
     "features",
+    "idempotency_keys",
+    "ingest_requests",
     "listings",
     "locks",
     "messages",

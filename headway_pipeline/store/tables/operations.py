@@ -1,5 +1,7 @@
 """Leases, hints, request counts, tokens, the audit log and settings."""
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from headway_pipeline.store.tables.columns import (
@@ -13,7 +15,20 @@ from headway_pipeline.store.tables.columns import (
 )
 from headway_pipeline.store.tables.messages import of_connector
 
-__all__ = ["api_tokens", "audit_log", "locks", "settings", "source_quotas", "source_requests", "webhook_events"]
+__all__ = [
+    "api_tokens",
+    "audit_log",
+    "idempotency_keys",
+    "ingest_requests",
+    "locks",
+    "settings",
+    "source_quotas",
+    "source_requests",
+    "webhook_events",
+]
+
+_WAITING = sa.text("run_id IS NULL")
+ONLY_WAITING: dict[str, Any] = {"postgresql_where": _WAITING, "sqlite_where": _WAITING}
 
 # One row a workspace whose ledger is or was written. `token` grows with every new holder: a writer that lost its
 # lease finds another token in its transaction and stops.
@@ -84,6 +99,7 @@ api_tokens = sa.Table(
     created_at(),
     sa.Column("last_used_at", UtcDateTime()),
     sa.Column("revoked_at", UtcDateTime()),
+    sa.Column("expires_at", UtcDateTime()),
     sa.CheckConstraint("role IN ('viewer', 'editor', 'admin', 'operator')", name="role"),
     sa.CheckConstraint("(role = 'operator') = (workspace_id IS NULL)", name="scope"),
 )
@@ -99,6 +115,43 @@ audit_log = sa.Table(
     sa.Column("details", JSON_TYPE, nullable=False, server_default="{}"),
     created_at(),
     sa.Index(None, "workspace_id", "created_at"),
+)
+
+# Work somebody asked for over the API. A row without a run waits: for whoever claimed it, else for the sensor.
+ingest_requests = sa.Table(
+    "ingest_requests",
+    METADATA,
+    sa.Column("id", DashedUuid(), primary_key=True),
+    workspace_id(),
+    sa.Column("since", sa.Date, nullable=False),
+    sa.Column("until", sa.Date, nullable=False),
+    sa.Column("connector_type", sa.String(40)),
+    sa.Column("max_calls", sa.Integer),
+    sa.Column("requested_by", sa.Text, nullable=False),
+    created_at(),
+    sa.Column("claimed_until", UtcDateTime()),
+    sa.Column("run_id", sa.String(64)),
+    sa.UniqueConstraint("workspace_id", "id"),
+    sa.Index(None, "workspace_id", "created_at"),
+    sa.Index("ix_ingest_requests_waiting", "created_at", **ONLY_WAITING),
+    sa.CheckConstraint("since <= until", name="days"),
+)
+
+# Answers to creations by the key their caller gave: the same key again makes nothing again. `request_hash` is keyed
+# with the token's secret, for a body may hold credentials. No answer yet: somebody is at it until `claimed_until`.
+idempotency_keys = sa.Table(
+    "idempotency_keys",
+    METADATA,
+    sa.Column("token_id", DashedUuid(), primary_key=True),
+    sa.Column("route", sa.String(200), primary_key=True),
+    sa.Column("key_hash", sa.String(64), primary_key=True),
+    sa.Column("request_hash", sa.String(64), nullable=False),
+    sa.Column("claimed_until", UtcDateTime(), nullable=False),
+    sa.Column("status", sa.Integer),
+    sa.Column("headers", JSON_TYPE),
+    sa.Column("body", JSON_TYPE),
+    created_at(),
+    sa.Index(None, "created_at"),
 )
 
 settings = sa.Table(

@@ -11,7 +11,7 @@ from headway_pipeline.store.searching import search_text
 from headway_pipeline.store.tables import columns
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,89 @@
+"""The application: the wall, the routes, and the OpenAPI document."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from fastapi import Depends, FastAPI, Request, params
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+
+from headway_pipeline import __version__
+from headway_pipeline.api.access import OPEN
+from headway_pipeline.api.launching import Launcher
+from headway_pipeline.api.problems import Problem, install_problems
+from headway_pipeline.api.routes import health
+from headway_pipeline.api.wall import Wall
+from headway_pipeline.api.wiring import Wiring
+from headway_pipeline.model.errors import MalformedRequestError
+from headway_pipeline.settings import Settings
+from headway_pipeline.store import Store
+
+__all__ = ["build_api"]
+
+#: Every module of `routes/`; a test holds the list against the folder.
+ROUTERS = (health.router,)
+
+DESCRIPTION = """\
+Customer calls as feature requests, bug reports and pain points, each resting on a quote.
+
+Send a token in `Authorization: Bearer …`; `headway token create` makes one. Refusals are problem details (RFC 9457).
+"""
+
+
+def build_api(store: Store, settings: Settings, *, launcher: Launcher, now: Callable[[], datetime]) -> FastAPI:
+    """The ASGI application.
+
+    Args:
+        launcher: how Dagster is asked for runs.
+        now: the present, aware.
+    """
+    app = FastAPI(
+        title="headway_pipeline",
+        version=__version__,
+        description=DESCRIPTION,
+        # FastAPI's pages load their scripts from somebody else's servers.
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        dependencies=[Depends(_refuse_unknown_parameters)],
+    )
+    app.state.wiring = Wiring(store, settings, launcher, now)
+    install_problems(app)
+    app.add_middleware(Wall, wiring=app.state.wiring)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's own way
+
+    @app.get("/openapi.json", include_in_schema=False, dependencies=[OPEN])
+    def read_openapi() -> dict[str, Any]:
+        return app.openapi()
+
+    return app
+
+
+def _refuse_unknown_parameters(request: Request) -> None:
+    """A misspelt filter that is passed over reads everything; a repeated one hides what it repeats."""
+    route = request.scope.get("route")
+    if not isinstance(route, APIRoute):
+        return
+    known = {one.alias for one in get_flat_params(route.dependant) if isinstance(one.field_info, params.Query)}
+    given = [name for name, _ in request.query_params.multi_items()]
+    if not set(given) <= known:
+        raise MalformedRequestError(
+            "the address has a query parameter that is not known here",
+            f"it takes {', '.join(sorted(known)) or 'none'}",
+        )
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        components = schema.setdefault("components", {}).setdefault("schemas", {})
+        problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        components |= problem.pop("$defs")
+        components["Problem"] = problem
+        app.openapi_schema = schema
+    return app.openapi_schema

@@ -1,0 +1,192 @@
+"""Refusals and failures as problem details (RFC 9457), from the one error tree.
+
+What a response says is the error's own message and remedy, which never hold a secret; of a defect of ours only its
+kind is said, for its message may quote a row.
+"""
+
+import logging
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from headway_pipeline.model import errors
+
+__all__ = ["PROBLEM_TYPE", "FieldProblem", "Problem", "install_problems", "problem_of", "refusals"]
+
+PROBLEM_TYPE = "application/problem+json"
+#: How long to wait for a database that is down or locked.
+RETRY_DATABASE_AFTER_S = 5
+
+logger = logging.getLogger("headway_pipeline.api")
+
+
+class FieldProblem(BaseModel):
+    """One part of the request that is not as it must be; what was sent is not repeated."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    where: str = Field(
+        description="`body`, `query`, `path` or `header`, and the field in it.", examples=["body/name"]
+    )
+    problem: str = Field(examples=["Field required"])
+
+
+class Problem(BaseModel):
+    """Why a request was refused or failed (RFC 9457)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: str = Field(description="Names the kind of problem; stable.", examples=["/problems/not-found"])
+    title: str = Field(description="The kind of problem, in words.", examples=["Not found"])
+    status: int = Field(description="The HTTP status.", examples=[404])
+    detail: str = Field(description="What happened here.", examples=["there is no theme 'Exports'"])
+    remedy: str | None = Field(default=None, description="What to do about it.")
+    errors: list[FieldProblem] | None = Field(default=None, description="Of a request that is not valid: where.")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of problem: the status it has and the name it goes by."""
+
+    status: int
+    name: str
+
+    @property
+    def title(self) -> str:
+        """In words."""
+        return self.name.replace("-", " ").capitalize()
+
+
+#: The first that fits, the more special ones before those they are of.
+KINDS: Mapping[type[errors.HeadwayError], Kind] = {
+    errors.UnknownThingError: Kind(404, "not-found"),
+    errors.AlreadyExistsError: Kind(409, "already-exists"),
+    errors.InputError: Kind(422, "not-possible"),
+    errors.MalformedRequestError: Kind(400, "malformed"),
+    errors.NotAuthenticatedError: Kind(401, "not-authenticated"),
+    errors.NotPermittedError: Kind(403, "not-permitted"),
+    errors.TooSlowError: Kind(408, "too-slow"),
+    errors.ConflictingRequestError: Kind(409, "conflict"),
+    errors.StaleEditError: Kind(412, "edited-meanwhile"),
+    errors.TooLargeError: Kind(413, "too-large"),
+    errors.UnguardedEditError: Kind(428, "unguarded-edit"),
+    errors.TooManyRequestsError: Kind(429, "too-many-requests"),
+    errors.WorkspaceBusyError: Kind(409, "conflict"),
+    errors.DatabaseUnavailableError: Kind(503, "database-unavailable"),
+}
+INVALID = Kind(422, "invalid")
+FAILED = Kind(500, "failed")
+
+
+def problem_of(error: Exception) -> JSONResponse:
+    """The response that an error becomes."""
+    match error:
+        case RequestValidationError():
+            return _invalid(error)
+        case HTTPException():
+            return _of_framework(error)
+        case errors.HeadwayError():
+            kind = next((kind for cls, kind in KINDS.items() if isinstance(error, cls)), FAILED)
+            if kind is FAILED:
+                return _failed(error)
+            return _response(kind, error.message, error.remedy or None, headers=_headers(error))
+    return _failed(error)
+
+
+def _headers(error: errors.HeadwayError) -> dict[str, str]:
+    match error:
+        case errors.NotAuthenticatedError():
+            return {"WWW-Authenticate": "Bearer"}
+        case errors.TooManyRequestsError():
+            return {"Retry-After": str(error.retry_after_s)}
+        case errors.DatabaseUnavailableError():
+            return {"Retry-After": str(RETRY_DATABASE_AFTER_S)}
+    return {}
+
+
+def _failed(error: Exception) -> JSONResponse:
+    # The frames say where; the message stays away, for it may quote a call, a row or a secret.
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("an unexpected %s\n%s", type(error).__name__, frames)
+    return _response(
+        FAILED, "something went wrong here, and it is logged", "repeat the request; report it if it stays"
+    )
+
+
+def _invalid(error: RequestValidationError) -> JSONResponse:
+    found = [
+        FieldProblem(where="/".join(_part(part) for part in one["loc"]), problem=str(one["msg"]))
+        for one in error.errors()
+    ]
+    if any(one["type"] == "json_invalid" for one in error.errors()):
+        return _response(KINDS[errors.MalformedRequestError], "the body is no JSON", "send one JSON object")
+    return _response(INVALID, "the request is not valid", "see `errors`", found)
+
+
+def _part(part: int | str) -> str:
+    """One step to a field. The name of an unknown one is the caller's and may be anything."""
+    return "".join(char for char in str(part) if char.isprintable())[:80]
+
+
+def _of_framework(error: HTTPException) -> JSONResponse:
+    kind = Kind(error.status_code, HTTPStatus(error.status_code).phrase.lower().replace(" ", "-"))
+    details = {
+        400: "the body cannot be read",
+        404: "there is nothing at this address",
+        405: "this address does not take that method",
+    }
+    return _response(kind, details.get(error.status_code, kind.title.lower()), headers=error.headers)
+
+
+def _response(
+    kind: Kind,
+    detail: str,
+    remedy: str | None = None,
+    found: Sequence[FieldProblem] | None = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    problem = Problem(
+        type=f"/problems/{kind.name}",
+        title=kind.title,
+        status=kind.status,
+        detail=detail,
+        remedy=remedy,
+        errors=None if found is None else list(found),
+    )
+    return JSONResponse(
+        problem.model_dump(exclude_none=True),
+        status_code=kind.status,
+        headers=dict(headers or {}),
+        media_type=PROBLEM_TYPE,
+    )
+
+
+def install_problems(app: FastAPI) -> None:
+    """Let the application answer every error with a problem."""
+
+    async def answer(_request: Request, error: Exception) -> JSONResponse:
+        return problem_of(error)
+
+    for kind in (errors.HeadwayError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, answer)
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What a route declares of its refusals in OpenAPI: those of every route behind a token, and `statuses`."""
+    everywhere = (400, 401, 403, 404, 405, 408, 413, 415, 421, 422, 429, 500, 503)
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status in sorted({*everywhere, *statuses})
+    }
