@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from headway_pipeline.model.errors import ConfigurationError
 
@@ -18,6 +19,8 @@ ENVIRONMENT_VARIABLES: Mapping[str, str] = {
     "HEADWAY_START_DATE": "first day of the date partitions, taken at the first run",
     "HEADWAY_EVAL_DATA": "folder of labelled sets for `headway eval` and the asset `evaluation`",
     "HEADWAY_ALLOWED_HOSTS": "API hosts beside the vendors' own, comma-separated",
+    "HEADWAY_PUBLIC_URL": "address at which others reach the API, where a proxy stands before it",
+    "HEADWAY_DAGSTER_URL": "address of Dagster's webserver, which the API asks for runs",
     "HEADWAY_MODEL": "language model that reads the calls, `provider:model` or `provider`",
     "HEADWAY_MODEL_RELEVANCE": "another model for judging relevance",
     "HEADWAY_MODEL_EXTRACTION": "another model for extraction",
@@ -45,6 +48,7 @@ IGNORED_VARIABLES: Mapping[str, str] = {
 HOME_FOLDER = ".headway"
 DEFAULT_YEARS_BACK = 2
 DEFAULT_CALLS_AT_ONCE = 16
+DEFAULT_DAGSTER_URL = "http://127.0.0.1:3000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ class Settings:
         environment: the variables sources and models may read credentials from.
         budget_usd: the most that models may cost a workspace in a calendar month, or None.
         calls_at_once: how many calls a model reads at the same time.
+        public_url: where others reach the API, without a trailing slash, or None.
+        dagster_url: where Dagster's webserver is, without a trailing slash.
     """
 
     home: Path
@@ -68,6 +74,8 @@ class Settings:
     environment: Mapping[str, str] = field(repr=False, default_factory=dict)
     budget_usd: float | None = None
     calls_at_once: int = DEFAULT_CALLS_AT_ONCE
+    public_url: str | None = None
+    dagster_url: str = DEFAULT_DAGSTER_URL
 
     @property
     def is_embedded(self) -> bool:
@@ -145,6 +153,8 @@ def load_settings(environment: Mapping[str, str], working_folder: Path) -> Setti
         environment=dict(environment),
         budget_usd=_number(environment, "HEADWAY_BUDGET_USD", at_least=0.0),
         calls_at_once=int(_number(environment, "HEADWAY_CALLS_AT_ONCE", at_least=1.0) or DEFAULT_CALLS_AT_ONCE),
+        public_url=_url(environment, "HEADWAY_PUBLIC_URL"),
+        dagster_url=_url(environment, "HEADWAY_DAGSTER_URL") or DEFAULT_DAGSTER_URL,
     )
 
 
@@ -160,6 +170,21 @@ def current_settings() -> Settings:
 
 def _hosts(listed: str) -> frozenset[str]:
     return frozenset(host.strip().lower() for host in listed.split(",") if host.strip())
+
+
+def _url(environment: Mapping[str, str], name: str) -> str | None:
+    """The address a variable holds, without a trailing slash; None where it is not set."""
+    written = environment.get(name, "").strip().rstrip("/")
+    if not written:
+        return None
+    try:
+        parts = urlsplit(written)
+        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable or "@" in written or parts.query or parts.fragment:
+        raise ConfigurationError(f"{name} is no address", "write it like https://headway.example")
+    return written
 
 
 def _number(environment: Mapping[str, str], name: str, *, at_least: float) -> float | None:

@@ -134,7 +134,7 @@ class TenantGate:
             raise NotPermittedError(
                 f"a token of the role {caller.role} may not do this", f"use one of the role {self.role}"
             )
-        if not workspace.is_active and self.role is not Role.VIEWER:
+        if not workspace.is_active and self.role is not Role.VIEWER and caller.role is not Role.OPERATOR:
             raise ConflictingRequestError("the workspace is not active", "an operator may activate it")
         return Tenant(workspace, wired.store.within(workspace.id), caller)
 

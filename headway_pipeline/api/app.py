@@ -13,7 +13,8 @@ from headway_pipeline import __version__
 from headway_pipeline.api.access import OPEN
 from headway_pipeline.api.launching import Launcher
 from headway_pipeline.api.problems import Problem, install_problems
-from headway_pipeline.api.routes import health
+from headway_pipeline.api.rates import Limits
+from headway_pipeline.api.routes import audit_log, health, themes, workspaces
 from headway_pipeline.api.wall import Wall
 from headway_pipeline.api.wiring import Wiring
 from headway_pipeline.model.errors import MalformedRequestError
@@ -23,7 +24,9 @@ from headway_pipeline.store import Store
 __all__ = ["build_api"]
 
 #: Every module of `routes/`; a test holds the list against the folder.
-ROUTERS = (health.router,)
+ROUTERS = (health.router, workspaces.router, themes.router, audit_log.router)
+
+DEFAULT_LIMITS = Limits()
 
 DESCRIPTION = """\
 Customer calls as feature requests, bug reports and pain points, each resting on a quote.
@@ -32,7 +35,14 @@ Send a token in `Authorization: Bearer …`; `headway token create` makes one. R
 """
 
 
-def build_api(store: Store, settings: Settings, *, launcher: Launcher, now: Callable[[], datetime]) -> FastAPI:
+def build_api(
+    store: Store,
+    settings: Settings,
+    *,
+    launcher: Launcher,
+    now: Callable[[], datetime],
+    limits: Limits = DEFAULT_LIMITS,
+) -> FastAPI:
     """The ASGI application.
 
     Args:
@@ -52,7 +62,7 @@ def build_api(store: Store, settings: Settings, *, launcher: Launcher, now: Call
     )
     app.state.wiring = Wiring(store, settings, launcher, now)
     install_problems(app)
-    app.add_middleware(Wall, wiring=app.state.wiring)
+    app.add_middleware(Wall, wiring=app.state.wiring, limits=limits)
     for router in ROUTERS:
         app.include_router(router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's own way

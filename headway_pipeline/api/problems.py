@@ -81,6 +81,7 @@ KINDS: Mapping[type[errors.HeadwayError], Kind] = {
     errors.TooManyRequestsError: Kind(429, "too-many-requests"),
     errors.WorkspaceBusyError: Kind(409, "conflict"),
     errors.DatabaseUnavailableError: Kind(503, "database-unavailable"),
+    errors.ConfigurationError: Kind(503, "not-set-up"),
 }
 INVALID = Kind(422, "invalid")
 FAILED = Kind(500, "failed")
@@ -97,6 +98,8 @@ def problem_of(error: Exception) -> JSONResponse:
             kind = next((kind for cls, kind in KINDS.items() if isinstance(error, cls)), FAILED)
             if kind is FAILED:
                 return _failed(error)
+            if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
+                return _unavailable(kind, error)
             return _response(kind, error.message, error.remedy or None, headers=_headers(error))
     return _failed(error)
 
@@ -110,6 +113,13 @@ def _headers(error: errors.HeadwayError) -> dict[str, str]:
         case errors.DatabaseUnavailableError():
             return {"Retry-After": str(RETRY_DATABASE_AFTER_S)}
     return {}
+
+
+def _unavailable(kind: Kind, error: errors.HeadwayError) -> JSONResponse:
+    # Its words name hosts and files of this installation: they are for its operator.
+    logger.error("%s", error)
+    details = "this cannot be done now, and why is logged"
+    return _response(kind, details, "repeat it later; if it stays, ask the operator", headers=_headers(error))
 
 
 def _failed(error: Exception) -> JSONResponse:
@@ -142,6 +152,8 @@ def _of_framework(error: HTTPException) -> JSONResponse:
         400: "the body cannot be read",
         404: "there is nothing at this address",
         405: "this address does not take that method",
+        415: "a body here is application/json",
+        421: "nobody here goes by that host name",
     }
     return _response(kind, details.get(error.status_code, kind.title.lower()), headers=error.headers)
 

@@ -47,16 +47,18 @@ class Connectors:
             AlreadyExistsError: the workspace has a connector of that name.
         """
         chosen = name or connector_type
+        table = workspace_connectors
         key = derived_id("connector", str(workspace_id), chosen)
-        sealed = None if credentials is None else self._sealing().seal(credentials, workspace_id, key)
         with self._database.writing() as connection:
-            same = sa.select(workspace_connectors.c.id).where(
-                workspace_connectors.c.workspace_id == workspace_id, workspace_connectors.c.name == chosen
-            )
+            same = sa.select(table.c.id).where(table.c.workspace_id == workspace_id, table.c.name == chosen)
             if connection.execute(same).first():
                 raise AlreadyExistsError(
                     f"there is a connector {chosen!r} already", "choose another name for a second one"
                 )
+            if connection.execute(sa.select(table.c.id).where(table.c.id == key)).first():
+                # A connector that was renamed keeps the id its first name gave it.
+                key = uuid.uuid4()
+            sealed = None if credentials is None else self._sealing().seal(credentials, workspace_id, key)
             connection.execute(
                 workspace_connectors.insert().values(
                     id=key,

@@ -1,7 +1,7 @@
 """Work that was asked for over the API: written down first, so that it is done whether or not Dagster runs now."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -117,7 +117,7 @@ class IngestRequests:
         with self._database.reading() as connection:
             return [_request(row) for row in connection.execute(query).mappings()]
 
-    def waiting(self) -> "list[IngestRequestRow]":
+    def waiting(self) -> Sequence[IngestRequestRow]:
         """Requests of all active workspaces that no run does and nobody has claimed, oldest first."""
         table = ingest_requests
         is_free = sa.or_(table.c.claimed_until.is_(None), table.c.claimed_until <= self._now())

@@ -1,0 +1,73 @@
+"""How often somebody may ask: token buckets in this process, of a bounded number of callers."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+__all__ = ["Buckets", "Limits", "Rate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many requests at once, and so many a second after them."""
+
+    burst: int
+    per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one caller may take of the API.
+
+    Attributes:
+        address: of one address, whatever it asks, tokens or none.
+        token: of one token.
+        failure: requests of one address that no token came with, or one that opens nothing.
+    """
+
+    address: Rate = Rate(1_000, 250.0)
+    token: Rate = Rate(500, 50.0)
+    failure: Rate = Rate(30, 0.5)
+
+
+class Buckets:
+    """One bucket a caller. Callers that were away the longest are forgotten first; their bucket is full again."""
+
+    def __init__(self, rate: Rate, *, most: int = 10_000, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rate = rate
+        self._most = most
+        self._clock = clock
+        self._held: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def take(self, caller: str) -> float:
+        """Take one request out of the caller's bucket; the seconds to wait where it is empty, else 0."""
+        with self._lock:
+            left = self._left(caller)
+            taken = left >= 1
+            self._hold(caller, left - 1 if taken else left)
+            return 0.0 if taken else (1 - left) / self._rate.per_s
+
+    def wait(self, caller: str) -> float:
+        """The seconds until the bucket has a request; takes none."""
+        with self._lock:
+            left = self._left(caller)
+            return 0.0 if left >= 1 else (1 - left) / self._rate.per_s
+
+    def _left(self, caller: str) -> float:
+        held = self._held.get(caller)
+        if held is None:
+            return float(self._rate.burst)
+        left, at = held
+        return min(float(self._rate.burst), left + (self._clock() - at) * self._rate.per_s)
+
+    def _hold(self, caller: str, left: float) -> None:
+        self._held[caller] = (left, self._clock())
+        self._held.move_to_end(caller)
+        while len(self._held) > self._most:
+            self._held.popitem(last=False)
+
+    def __len__(self) -> int:
+        return len(self._held)
