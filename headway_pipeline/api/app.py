@@ -14,7 +14,7 @@ from headway_pipeline.api.access import OPEN
 from headway_pipeline.api.launching import Launcher
 from headway_pipeline.api.problems import Problem, install_problems
 from headway_pipeline.api.rates import Limits
-from headway_pipeline.api.routes import audit_log, health, themes, workspaces
+from headway_pipeline.api.routes import audit_log, decisions, features, health, messages, status, themes, workspaces
 from headway_pipeline.api.wall import Wall
 from headway_pipeline.api.wiring import Wiring
 from headway_pipeline.model.errors import MalformedRequestError
@@ -24,7 +24,16 @@ from headway_pipeline.store import Store
 __all__ = ["build_api"]
 
 #: Every module of `routes/`; a test holds the list against the folder.
-ROUTERS = (health.router, workspaces.router, themes.router, audit_log.router)
+ROUTERS = (
+    health.router,
+    workspaces.router,
+    themes.router,
+    messages.router,
+    features.router,
+    decisions.router,
+    status.router,
+    audit_log.router,
+)
 
 DEFAULT_LIMITS = Limits()
 

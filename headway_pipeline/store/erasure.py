@@ -320,7 +320,7 @@ def _hints(message: Mapping[Any, Any]) -> sa.ColumnElement[bool]:
 
 def _audited(message: Mapping[Any, Any]) -> sa.ColumnElement[bool]:
     """Entries of the audit log about the call."""
-    names = (str(message["id"]), f"{message['source']}:{message['external_id']}")
+    names = (str(message["id"]), f"message {message['id']}", f"{message['source']}:{message['external_id']}")
     return sa.and_(
         audit_log.c.workspace_id == message["workspace_id"],
         audit_log.c.subject.in_(names),

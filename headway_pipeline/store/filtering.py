@@ -21,6 +21,8 @@ from headway_pipeline.store.tables.columns import DashedUuid, UtcDateTime
 __all__ = ["feature_conditions", "message_conditions", "newest_first", "on_page"]
 
 Condition = sa.ColumnElement[bool]
+#: Beside the outer join, for the question whether there is any.
+_FILED = features.alias("filed")
 
 
 def message_conditions(workspace_id: uuid.UUID, where: MessageFilter) -> Iterator[Condition]:
@@ -55,7 +57,8 @@ def _call_conditions(workspace_id: uuid.UUID, where: CallFilter) -> Iterator[Con
 def _day_conditions(since: date | None, until: date | None) -> Iterator[Condition]:
     if since is not None:
         yield messages.c.occurred_at >= day_start(since)
-    if until is not None:
+    # The calendar's last day has no next one, and nothing lies beyond it.
+    if until is not None and until < date.max:
         yield messages.c.occurred_at < day_end(until)
 
 
@@ -83,16 +86,19 @@ def feature_conditions(workspace_id: uuid.UUID, where: FeatureFilter) -> Iterato
 
 def _place_conditions(where: FeatureFilter) -> Iterator[Condition]:
     theme_id: sa.ColumnElement[Any] = features.c.theme_id
+    is_filed: Condition = sa.exists().where(_FILED.c.extracted_feature_id == extracted_features.c.id)
     if where.decided in (Decided.DISMISS, Decided.ANY):
         # What was dismissed stands nowhere; it is shown where it would stand.
         theme_id = sa.case((features.c.id.is_not(None), theme_id), else_=_place_without_dismissal())
+        is_filed = theme_id.is_not(None)
     if where.theme_ids:
         yield theme_id.in_(where.theme_ids)
     match where.place:
         case Place.THEME:
             yield theme_id.is_not(None)
         case Place.INBOX:
-            yield theme_id.is_(None)
+            # Asked as "there is none": PostgreSQL expects next to no rows of an outer join that found nothing.
+            yield sa.not_(is_filed)
         case None:
             pass
 
