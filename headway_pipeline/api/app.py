@@ -14,7 +14,17 @@ from headway_pipeline.api.access import OPEN
 from headway_pipeline.api.launching import Launcher
 from headway_pipeline.api.problems import Problem, install_problems
 from headway_pipeline.api.rates import Limits
-from headway_pipeline.api.routes import audit_log, decisions, features, health, messages, status, themes, workspaces
+from headway_pipeline.api.routes import (
+    audit_log,
+    decisions,
+    features,
+    health,
+    labels,
+    messages,
+    status,
+    themes,
+    workspaces,
+)
 from headway_pipeline.api.wall import Wall
 from headway_pipeline.api.wiring import Wiring
 from headway_pipeline.model.errors import MalformedRequestError
@@ -31,6 +41,7 @@ ROUTERS = (
     messages.router,
     features.router,
     decisions.router,
+    labels.router,
     status.router,
     audit_log.router,
 )

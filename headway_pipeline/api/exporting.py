@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from headway_pipeline.model.cells import safe_cell
 
-__all__ = ["EXPORTED", "Cells", "ExportFormat", "Format", "as_ndjson", "exported"]
+__all__ = ["EXPORTED", "MEDIA_TYPES", "Cells", "ExportFormat", "Format", "as_ndjson", "exported"]
 
 Row = TypeVar("Row")
 #: A column's name and its value for a row.

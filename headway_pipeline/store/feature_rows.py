@@ -5,6 +5,7 @@ the names of themes.
 """
 
 import json
+import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from sqlalchemy.engine import Connection
 
 from headway_pipeline.model.calls import Segment
 from headway_pipeline.model.decisions import Decision, DecisionKind
+from headway_pipeline.model.errors import InputError, UnknownThingError
 from headway_pipeline.model.filters import FeatureFilter, Page, PageKey
 from headway_pipeline.model.links import web_address
 from headway_pipeline.store.decisions import decisions_about
@@ -23,7 +25,15 @@ from headway_pipeline.store.engine import Database
 from headway_pipeline.store.filtering import feature_conditions, on_page
 from headway_pipeline.store.tables import evidence, extracted_features, features, messages, themes, transcripts
 
-__all__ = ["FoundFeature", "NamedScore", "ShownEvidence", "ShownMessage", "feature_page", "filtered_items"]
+__all__ = [
+    "FoundFeature",
+    "NamedScore",
+    "ShownEvidence",
+    "ShownMessage",
+    "feature_id",
+    "feature_page",
+    "filtered_items",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +99,8 @@ class FoundFeature:
     evidence: tuple[ShownEvidence, ...]
 
 
+#: Eight digits or more.
+ID_BEGINNING = re.compile(r"[0-9a-f]{8}[0-9a-f-]{0,28}")
 OWN = (
     *("id", "message_id", "type", "title", "description", "urgency", "urgency_reason", "sentiment"),
     *("sentiment_score", "confidence", "origin", "matched_theme_id", "best_themes"),
@@ -133,6 +145,31 @@ def feature_page(
         found = _found(database, connection, workspace_id, shown)
     last = PageKey(shown[-1]["occurred_at"], shown[-1]["id"]) if len(rows) > limit else None
     return Page(found, last)
+
+
+def feature_id(database: Database, workspace_id: uuid.UUID, beginning: str) -> uuid.UUID:
+    """The one extracted feature whose id begins so.
+
+    Raises:
+        UnknownThingError: there is none.
+        InputError: there are several, or it is no beginning of an id.
+    """
+    remedy = "ids stand in `headway features` and `headway inbox`; whole ones in their JSON"
+    written = beginning.lower()
+    if not ID_BEGINNING.fullmatch(written):
+        raise InputError(f"{beginning!r} is no id of a feature, nor the beginning of one", remedy)
+    items = extracted_features.c
+    query = sa.select(items.id).where(
+        items.workspace_id == workspace_id, sa.cast(items.id, sa.Text).startswith(written, autoescape=True)
+    )
+    with database.reading() as connection:
+        found = connection.execute(query.limit(2)).scalars().all()
+    if not found:
+        raise UnknownThingError(f"there is no feature {beginning}", remedy)
+    if len(found) > 1:
+        raise InputError(f"several features begin with {beginning}", "give more of the id")
+    key: uuid.UUID = found[0]
+    return key
 
 
 def _found(

@@ -12,10 +12,12 @@ import sqlalchemy as sa
 
 from headway_pipeline.model.errors import UnknownThingError
 from headway_pipeline.model.filters import Decided, FeatureFilter, MessageFilter, Page, PageKey, Place
+from headway_pipeline.model.labels import DecidedCall
 from headway_pipeline.store.balances import Balances, ConnectorBalance
 from headway_pipeline.store.connectors import Connectors
 from headway_pipeline.store.engine import Database
-from headway_pipeline.store.feature_rows import FoundFeature, feature_page
+from headway_pipeline.store.feature_rows import FoundFeature, feature_id, feature_page
+from headway_pipeline.store.labels import decided_calls
 from headway_pipeline.store.message_rows import MessageRow, ShownTranscript, message_page, transcript_of
 from headway_pipeline.store.messages import Messages
 from headway_pipeline.store.summaries import AccountCounts, FeatureSummary, accounts_of, summary_of
@@ -129,6 +131,19 @@ class Reading:
     ) -> list[AccountCounts]:
         """The accounts that most of it comes from."""
         return accounts_of(self._database, workspace_id, where, limit=limit)
+
+    def decided_calls(self, workspace_id: uuid.UUID) -> Iterator[DecidedCall]:
+        """Calls with what people decided about them, a call in memory at a time."""
+        return decided_calls(self._database, workspace_id)
+
+    def feature_id(self, workspace_id: uuid.UUID, beginning: str) -> uuid.UUID:
+        """The one extracted feature whose id begins so.
+
+        Raises:
+            UnknownThingError: there is none.
+            InputError: there are several, or it is no beginning of an id.
+        """
+        return feature_id(self._database, workspace_id, beginning)
 
     def first_day(self, workspace_id: uuid.UUID) -> date | None:
         """The UTC day of the workspace's oldest call, or None."""
