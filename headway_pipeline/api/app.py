@@ -16,9 +16,11 @@ from headway_pipeline.api.problems import Problem, install_problems
 from headway_pipeline.api.rates import Limits
 from headway_pipeline.api.routes import (
     audit_log,
+    connectors,
     decisions,
     features,
     health,
+    ingests,
     labels,
     messages,
     status,
@@ -29,6 +31,7 @@ from headway_pipeline.api.wall import Wall
 from headway_pipeline.api.wiring import Wiring
 from headway_pipeline.model.errors import MalformedRequestError
 from headway_pipeline.settings import Settings
+from headway_pipeline.sources.discovery import discover
 from headway_pipeline.store import Store
 
 __all__ = ["build_api"]
@@ -38,6 +41,7 @@ ROUTERS = (
     health.router,
     workspaces.router,
     themes.router,
+    ingests.router,
     messages.router,
     features.router,
     decisions.router,
@@ -83,7 +87,7 @@ def build_api(
     app.state.wiring = Wiring(store, settings, launcher, now)
     install_problems(app)
     app.add_middleware(Wall, wiring=app.state.wiring, limits=limits)
-    for router in ROUTERS:
+    for router in (*ROUTERS, connectors.build_router(discover())):
         app.include_router(router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's own way
 

@@ -1,13 +1,29 @@
-"""How the API asks Dagster for a run."""
+"""How the API asks Dagster for a run, and what it asks after one."""
 
-from datetime import date
+from collections.abc import Collection, Mapping
+from enum import StrEnum
 from typing import Protocol
 
-__all__ = ["Launcher"]
+from headway_pipeline.store.ingest_requests import IngestRequestRow
+
+__all__ = ["Launcher", "RunState"]
+
+
+class RunState(StrEnum):
+    """Where a run stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 class Launcher(Protocol):
     """Starts runs somewhere else; nothing runs within a request."""
 
-    def launch(self, slug: str, since: date, until: date) -> str | None:
-        """Ask for one run over the days, both included; the run's id, or None where nobody is there to ask."""
+    def launch(self, request: IngestRequestRow) -> str | None:
+        """Ask for the run of a request; its id, or None where nobody is there to start it."""
+
+    def states(self, run_ids: Collection[str]) -> Mapping[str, RunState]:
+        """Where runs stand, by their ids; those of which nobody can tell are left out."""

@@ -133,12 +133,19 @@ def _failed(error: Exception) -> JSONResponse:
 
 def _invalid(error: RequestValidationError) -> JSONResponse:
     found = [
-        FieldProblem(where="/".join(_part(part) for part in one["loc"]), problem=str(one["msg"]))
+        FieldProblem(where="/".join(_part(part) for part in one["loc"]), problem=_problem(one))
         for one in error.errors()
     ]
     if any(one["type"] == "json_invalid" for one in error.errors()):
         return _response(KINDS[errors.MalformedRequestError], "the body is no JSON", "send one JSON object")
     return _response(INVALID, "the request is not valid", "see `errors`", found)
+
+
+def _problem(one: Mapping[str, Any]) -> str:
+    if one["type"] == "union_tag_invalid":
+        # Its own words repeat what was sent.
+        return f"{one['ctx']['discriminator']} should be one of {one['ctx']['expected_tags']}"
+    return str(one["msg"])
 
 
 def _part(part: int | str) -> str:
@@ -194,11 +201,13 @@ def install_problems(app: FastAPI) -> None:
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What a route declares of its refusals in OpenAPI: those of every route behind a token, and `statuses`."""
+    declared: dict[int | str, dict[str, Any]] = (
+        {304: {"description": HTTPStatus(304).phrase}} if 304 in statuses else {}
+    )
     everywhere = (400, 401, 403, 404, 405, 408, 413, 415, 421, 422, 429, 500, 503)
-    return {
-        status: {
+    for status in sorted({*everywhere, *statuses} - {304}):
+        declared[status] = {
             "description": HTTPStatus(status).phrase,
             "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
-        for status in sorted({*everywhere, *statuses})
-    }
+    return declared

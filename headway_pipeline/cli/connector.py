@@ -11,6 +11,7 @@ from headway_pipeline.cli.context import (
     made_format_option,
     opened,
     ready_settings,
+    record,
     verbose_option,
     workspace_option,
 )
@@ -81,6 +82,7 @@ def add(
             uses_environment=credentials_from == "env",
             settings=settings,
         )
+        record(store, workspace.id, "connector.add", f"connector {connector.id}", connector_type=source.name)
     made = {"id": connector.id, "workspace_id": workspace.id, "connector_type": source.name, "name": connector.name}
     show_made(made, output_format, f"connector {connector.name} ({connector.id}) in {workspace.slug}")
     say(f"try it with `headway connector check --workspace-id {workspace.slug} {connector.name}`")
@@ -135,6 +137,9 @@ def edit(
             uses_environment=credentials_from == "env",
             settings=settings,
         )
+        given = {"base_url": base_url, "credentials": credentials_from, "settings": settings_given or None}
+        changed = sorted(name for name, value in given.items() if value is not None)
+        record(store, workspace.id, "connector.edit", f"connector {found.id}", changed=changed)
     made = {"id": found.id, "workspace_id": workspace.id, "connector_type": source.name, "name": found.name}
     show_made(made, output_format, f"connector {found.name} ({found.id}) in {workspace.slug} is changed")
     say(f"try it with `headway connector check --workspace-id {workspace.slug} {found.name}`")
@@ -286,4 +291,5 @@ def disable(workspace_ref: str, connector: str, verbose: bool) -> None:  # noqa:
         workspace = store.workspaces.find(workspace_ref)
         found = store.connectors.find(workspace.id, connector)
         store.connectors.disable(found.id)
+        record(store, workspace.id, "connector.disable", f"connector {found.id}")
     say(f"connector {found.name} disabled")

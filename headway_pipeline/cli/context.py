@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from typing import Any, TypeVar
+from uuid import UUID
 
 import click
 
@@ -12,10 +13,20 @@ from headway_pipeline.cli.output import say
 from headway_pipeline.model.errors import InputError
 from headway_pipeline.settings import Settings, current_settings
 
-__all__ = ["made_format_option", "opened", "read_day", "ready_settings", "verbose_option", "workspace_option"]
+__all__ = [
+    "made_format_option",
+    "opened",
+    "read_day",
+    "ready_settings",
+    "record",
+    "verbose_option",
+    "workspace_option",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+#: How the audit log names whoever is at the keyboard of this machine.
+COMMAND_LINE = "command line"
 #: Far from the ends of the calendar, where adding a day would fail.
 FIRST_YEAR, LAST_YEAR = 1970, 2999
 
@@ -53,6 +64,11 @@ def opened() -> Iterator[Any]:
         yield store
     finally:
         store.close()
+
+
+def record(store: Any, workspace_id: UUID | None, action: str, subject: str, **details: Any) -> None:
+    """Put a change made at the keyboard into the audit log: no secret, no speech."""
+    store.audit_log.record(workspace_id, actor=COMMAND_LINE, action=action, subject=subject, details=details)
 
 
 def read_day(given: str | None, option: str) -> date | None:

@@ -37,6 +37,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "erase": ("headway_pipeline.cli.erase", "Remove a person or a call for good, with a receipt."),
     "eval": ("headway_pipeline.cli.eval", "Measure how right an analyst is, with intervals."),
     "doctor": ("headway_pipeline.cli.doctor", "Check this installation and say what to mend."),
+    "api": ("headway_pipeline.cli.api", "Serve the REST API."),
+    "token": ("headway_pipeline.cli.token", "Create, list and revoke tokens of the REST API."),
     "sandbox": ("headway_pipeline.cli.sandbox", "Serve a local Gong, Fathom, Claude and GPT."),
     "db": ("headway_pipeline.cli.db", "Bring the database's tables up to date."),
 }

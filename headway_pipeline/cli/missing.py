@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from headway_pipeline.cli.context import opened, verbose_option, workspace_option
+from headway_pipeline.cli.context import opened, record, verbose_option, workspace_option
 from headway_pipeline.cli.output import Column, format_option, say, show
 from headway_pipeline.model.ledger import Presence
 from headway_pipeline.model.workspaces import Workspace
@@ -47,6 +47,8 @@ def command(
         connector = None if connector_ref is None else store.connectors.find(workspace.id, connector_ref)
         connector_id = None if connector is None else connector.id
         deleted = _confirm(store, workspace, connector_id) if confirm else None
+        if deleted:
+            record(store, workspace.id, "missing.confirm", f"workspace {workspace.id}", deleted=deleted)
         rows = [_row(found) for found in store.missing.list(workspace.id, connector_id=connector_id)]
     if deleted is not None:
         say(f"deleted {deleted} calls; their ids and days are kept")

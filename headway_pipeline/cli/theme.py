@@ -4,7 +4,7 @@ from datetime import date
 
 import click
 
-from headway_pipeline.cli.context import made_format_option, opened, verbose_option, workspace_option
+from headway_pipeline.cli.context import made_format_option, opened, record, verbose_option, workspace_option
 from headway_pipeline.cli.output import Column, format_option, say, show, show_made
 from headway_pipeline.model.workspaces import Workspace
 
@@ -37,6 +37,7 @@ def add(
     with opened() as store:
         workspace = store.workspaces.find(workspace_ref)
         row = store.themes.add(workspace.id, name, description=description, color=color, icon=icon)
+        record(store, workspace.id, "theme.add", f"theme {row.theme.id}")
         first_day = store.reading.first_day(workspace.id)
     made = {"id": row.theme.id, "name": row.theme.name, "workspace_id": workspace.id}
     show_made(made, output_format, f"theme {row.theme.name} ({row.theme.id}) in {workspace.slug}")
@@ -99,7 +100,10 @@ def edit(
     with opened() as store:
         workspace = store.workspaces.find(workspace_ref)
         row = store.themes.find(workspace.id, theme)
-        edited = store.themes.edit(row.theme.id, name=name, description=description, color=color, icon=icon)
+        changes = {"name": name, "description": description, "color": color, "icon": icon}
+        edited = store.themes.edit(row.theme.id, **changes)
+        changed = sorted(column for column, value in changes.items() if value is not None)
+        record(store, workspace.id, "theme.edit", f"theme {row.theme.id}", changed=changed)
         first_day = store.reading.first_day(workspace.id)
     say(f"theme {edited.theme.name} edited")
     _tell_refiling(workspace, first_day)
@@ -115,6 +119,7 @@ def archive(workspace_ref: str, theme: str, verbose: bool) -> None:  # noqa: ARG
         workspace = store.workspaces.find(workspace_ref)
         row = store.themes.find(workspace.id, theme)
         store.themes.archive(row.theme.id)
+        record(store, workspace.id, "theme.archive", f"theme {row.theme.id}")
         first_day = store.reading.first_day(workspace.id)
     say(f"theme {row.theme.name} archived")
     _tell_refiling(workspace, first_day)

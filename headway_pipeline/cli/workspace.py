@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import click
 
-from headway_pipeline.cli.context import made_format_option, opened, verbose_option, workspace_option
+from headway_pipeline.cli.context import made_format_option, opened, record, verbose_option, workspace_option
 from headway_pipeline.cli.output import Column, format_option, show, show_made
 from headway_pipeline.model.errors import InputError
 
@@ -33,6 +33,7 @@ def add(name: str, slug: str | None, vendor_domains: tuple[str, ...], output_for
     """Add a workspace called NAME."""
     with opened() as store:
         workspace = store.workspaces.add(name, slug=slug, vendor_domains=frozenset(vendor_domains))
+        record(store, workspace.id, "workspace.add", f"workspace {workspace.id}", slug=workspace.slug)
     made = {"id": workspace.id, "slug": workspace.slug, "name": workspace.name}
     show_made(made, output_format, f"workspace {workspace.slug} ({workspace.id})")
 
@@ -77,6 +78,7 @@ def edit(
         if redact is not None:
             reading = replace(reading, is_redacting=redact)
         workspace = store.workspaces.set_reading(workspace.id, reading)
+        record(store, workspace.id, "workspace.edit", f"workspace {workspace.id}", reading=reading.to_json())
     made = {"id": workspace.id, "slug": workspace.slug, "name": workspace.name, "reading": reading.to_json()}
     shown = ", ".join(f"{name} {value}" for name, value in reading.to_json().items()) or "as the installation"
     show_made(made, output_format, f"workspace {workspace.slug} is read: {shown}")

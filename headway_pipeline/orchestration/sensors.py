@@ -12,6 +12,7 @@ from headway_pipeline.orchestration.assets import CHAIN
 from headway_pipeline.orchestration.batches import build_batch_sensors
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS
+from headway_pipeline.orchestration.requested import build_request_sensor
 from headway_pipeline.orchestration.resources import LedgerResource
 
 __all__ = ["PartitionChange", "build_sensors", "decide_partitions"]
@@ -58,4 +59,4 @@ def build_sensors() -> list[dg.SensorDefinition]:
             requests.append(partitions.build_delete_request(list(change.remove)))
         return dg.SensorResult(dynamic_partitions_requests=requests)
 
-    return [workspaces_as_partitions, *build_batch_sensors()]
+    return [workspaces_as_partitions, build_request_sensor(), *build_batch_sensors()]

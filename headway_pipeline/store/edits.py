@@ -30,9 +30,11 @@ def write_edit(
         StaleEditError: the row was written since then.
     """
     if seen_at is not None:
-        condition = sa.and_(condition, table.c.updated_at == seen_at)
+        # Compared here and not in SQL: SQLite writes its own times without a fraction, ours with one, and compares
+        # texts. The transaction holds the write lock, or the row's.
+        query = sa.select(table.c.updated_at).where(condition).with_for_update()
+        if connection.execute(query).scalar_one_or_none() != seen_at:
+            raise StaleEditError("somebody else edited it first", "read it again, then repeat the edit")
         # Two edits within one reading of the clock must not look like one.
         now = max(now, seen_at + timedelta(microseconds=1))
-    written = connection.execute(table.update().where(condition).values(**values, updated_at=now))
-    if seen_at is not None and written.rowcount == 0:
-        raise StaleEditError("somebody else edited it first", "read it again, then repeat the edit")
+    connection.execute(table.update().where(condition).values(**values, updated_at=now))

@@ -1,0 +1,173 @@
+"""Ingests: work that Dagster does, asked for here and followed here."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Path
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from headway_pipeline.api.access import AsEditor, AsViewer
+from headway_pipeline.api.creating import CREATED, Made, Once, created
+from headway_pipeline.api.fields import StrictBody
+from headway_pipeline.api.launching import Launcher, RunState
+from headway_pipeline.api.paging import Cursor, Limit, Page, cursor_of, place_of
+from headway_pipeline.api.problems import refusals
+from headway_pipeline.api.wiring import Wired
+from headway_pipeline.model.errors import InputError
+from headway_pipeline.sources.discovery import find_source
+from headway_pipeline.store.ingest_requests import IngestRequestRow
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/api/v1/workspaces/{workspace_id}/ingests", tags=["ingests"])
+
+DEFAULT_DAYS_BACK = 7
+
+
+class IngestState(StrEnum):
+    """Where an ingest stands: as its run does, if there is one and Dagster tells."""
+
+    WAITING = "waiting"
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+
+WORDS = {
+    IngestState.WAITING: "no Dagster answers: the request is kept, and becomes a run when one runs",
+    IngestState.UNKNOWN: "Dagster does not answer, or no longer keeps this run",
+}
+
+
+class NewIngest(StrictBody):
+    """Which days to ingest: `days_back` until today, or `since` and `until`, both included."""
+
+    days_back: Annotated[int, Field(strict=True, ge=0, le=3650)] | None = Field(
+        default=None, description=f"So many days back; {DEFAULT_DAYS_BACK} where no day is named.", examples=[30]
+    )
+    since: date | None = Field(default=None, description="First UTC day.")
+    until: date | None = Field(default=None, description="Last UTC day; today when left out.")
+    connector_type: Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")] | None = Field(
+        default=None, description="Only connectors of this source.", examples=["gong"]
+    )
+    limit: Annotated[int, Field(strict=True, ge=1, le=2_147_483_647)] | None = Field(
+        default=None, description="Transcribe and read at most so many calls, newest first."
+    )
+
+
+class IngestView(BaseModel):
+    """A request for an ingest, and where it stands."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: UUID
+    since: date
+    until: date
+    connector_type: str | None
+    limit: int | None
+    requested_by: str
+    created_at: datetime
+    state: IngestState
+    words: str | None = Field(description="What to know about that state.")
+    run_id: str | None = Field(description="Dagster's id of the run.")
+
+
+def views(rows: Sequence[IngestRequestRow], launcher: Launcher) -> list[IngestView]:
+    """What is shown of requests; asks Dagster once after their runs."""
+    states = launcher.states([row.run_id for row in rows if row.run_id is not None])
+    return [_view(row, states) for row in rows]
+
+
+def _view(row: IngestRequestRow, states: Mapping[str, RunState]) -> IngestView:
+    state = IngestState.WAITING if row.run_id is None else IngestState(states.get(row.run_id, "unknown"))
+    return IngestView(
+        id=row.id,
+        since=row.since,
+        until=row.until,
+        connector_type=row.connector_type,
+        limit=row.max_calls,
+        requested_by=row.requested_by,
+        created_at=row.created_at,
+        state=state,
+        words=WORDS.get(state),
+        run_id=row.run_id,
+    )
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=IngestView,
+    responses={**refusals(409), 202: dict(CREATED)},
+    summary="Ask for an ingest",
+)
+def add_ingest(tenant: AsEditor, wired: Wired, body: NewIngest, once: Once) -> Response:
+    """Dagster does it; follow it at the address in `Location`. Where no Dagster runs the request waits for one."""
+    since, until = _days(body, wired.now().date(), wired.settings.start_date)
+    if body.connector_type is not None:
+        find_source(body.connector_type)
+
+    def make() -> Made:
+        requests = tenant.store.ingest_requests
+        row = requests.add(
+            tenant.workspace.id,
+            since,
+            until,
+            requested_by=tenant.caller.actor,
+            connector_type=body.connector_type,
+            max_calls=body.limit,
+        )
+        tenant.record("ingest.add", f"ingest {row.id}", {"since": str(since), "until": str(until)})
+        run_id = wired.launcher.launch(row)
+        if run_id is None:
+            requests.release(row.workspace_id, row.id)
+        else:
+            requests.record_run(row.workspace_id, row.id, run_id)
+        row = requests.find(row.workspace_id, row.id)
+        place = f"/api/v1/workspaces/{tenant.workspace.id}/ingests/{row.id}"
+        return created(views([row], wired.launcher)[0], place, status=202)
+
+    return once.answer(make)
+
+
+@router.get("", responses=refusals(), summary="List requests for ingests")
+def list_ingests(tenant: AsViewer, wired: Wired, limit: Limit = 20, cursor: Cursor = None) -> Page[IngestView]:
+    """Newest first."""
+    found = tenant.store.ingest_requests.list(tenant.workspace.id, before=place_of(cursor), limit=limit + 1)
+    shown = views(found[:limit], wired.launcher)
+    more = len(found) > limit
+    return Page(items=shown, next=cursor_of(shown[-1].created_at, shown[-1].id) if more else None)
+
+
+@router.get("/{ingest_id}", responses=refusals(), summary="Follow an ingest")
+def read_ingest(
+    tenant: AsViewer, wired: Wired, ingest_id: Annotated[UUID, Path(description="The request.")]
+) -> IngestView:
+    """Its state is the run's."""
+    row = tenant.store.ingest_requests.find(tenant.workspace.id, ingest_id)
+    return views([row], wired.launcher)[0]
+
+
+def _days(body: NewIngest, today: date, first: date) -> tuple[date, date]:
+    """The range asked for, both ends included.
+
+    Raises:
+        InputError: it is said in two ways, is reversed, or lies where there are no partitions.
+    """
+    if body.days_back is not None and body.since is not None:
+        raise InputError("days_back and since say the same in two ways", "send one of them")
+    until = body.until or today
+    back = DEFAULT_DAYS_BACK if body.days_back is None else body.days_back
+    since = body.since or max(until - timedelta(days=back), first)
+    if since > until:
+        raise InputError(f"the range from {since} to {until} is reversed", "name its first day in since")
+    if since < first or until > today:
+        raise InputError(f"there are calls from {first} to {today} only", "name days between them")
+    return since, until

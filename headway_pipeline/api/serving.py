@@ -1,0 +1,81 @@
+"""The API under uvicorn."""
+
+import ipaddress
+import logging
+from datetime import UTC, datetime
+
+import uvicorn
+
+from headway_pipeline.api.app import build_api
+from headway_pipeline.api.webserver import DagsterWebserver
+from headway_pipeline.model.errors import ConfigurationError
+from headway_pipeline.settings import Settings
+from headway_pipeline.store import Store
+
+__all__ = ["is_loopback", "serve", "server"]
+
+#: More than these at once are told to come back; each has at most one connection to the database.
+MOST_AT_ONCE = 200
+#: Longest head of a request, with its headers.
+LARGEST_HEAD_BYTES = 32 * 1024
+KEEP_ALIVE_S = 5
+GRACE_S = 10
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches the address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def server(store: Store, settings: Settings, *, host: str, port: int, proxies: str | None = None) -> uvicorn.Server:
+    """A server that is ready to run.
+
+    Args:
+        proxies: comma-separated addresses that may say in headers who the real caller is; None for nobody.
+    """
+    app = build_api(
+        store,
+        settings,
+        launcher=DagsterWebserver(settings.dagster_url),
+        now=lambda: datetime.now(tz=UTC),
+    )
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            # The wall writes the log, without queries and whatever else a path may hold.
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            proxy_headers=proxies is not None,
+            forwarded_allow_ips=proxies or "",
+            http="h11",
+            ws="none",
+            h11_max_incomplete_event_size=LARGEST_HEAD_BYTES,
+            limit_concurrency=MOST_AT_ONCE,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=GRACE_S,
+        )
+    )
+
+
+def serve(store: Store, settings: Settings, *, host: str, port: int, proxies: str | None, is_verbose: bool) -> None:
+    """Serve until a signal.
+
+    Raises:
+        ConfigurationError: the address cannot be had.
+    """
+    logging.basicConfig(
+        level=logging.INFO if is_verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    running = server(store, settings, host=host, port=port, proxies=proxies)
+    try:
+        running.run()
+    except SystemExit as error:  # how uvicorn says that it could not bind
+        raise ConfigurationError(
+            f"{host}:{port} cannot be had", "stop what listens there, or give another --port"
+        ) from error
