@@ -1,21 +1,36 @@
 """How fast the API's listings answer over 100,000 features: `python -m benchmarks.api_reads`.
 
-A PostgreSQL of its own (or the one in HEADWAY_TEST_POSTGRES_URL) gets a workspace with 20,000 calls of about 20
-minutes, five extracted features in each, 20 themes, 400 accounts and two years. `headway api` answers on loopback from a
-process of its own; each request is sent over one kept connection. Printed: median, 95th percentile and worst, warm.
+A PostgreSQL of its own (or a database in the one of HEADWAY_TEST_POSTGRES_URL) gets a workspace with 20,000 calls of
+240 turns, five extracted features in each, 20 themes, 400 accounts and two years. `headway api` answers on loopback
+from a process of its own, over one kept connection. Printed of each request: median, 95th percentile, worst; warm.
 """
 
+import argparse
+import http.client
+import os
 import random
+import socket
+import statistics
+import subprocess
+import sys
+import time
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlencode
 
 import sqlalchemy as sa
 
+from headway_pipeline.model.access import Role
 from headway_pipeline.model.features import FeatureType, Sentiment, Urgency
 from headway_pipeline.model.ledger import MessageState
-from headway_pipeline.store import Store
+from headway_pipeline.model.workspaces import Credentials
+from headway_pipeline.store import Store, open_store
+from headway_pipeline.store.schema import upgrade_database
+from headway_pipeline.store.sealing import CredentialSealer
 from headway_pipeline.store.searching import search_text
 from headway_pipeline.store.tables import (
     decisions,
@@ -26,39 +41,18 @@ from headway_pipeline.store.tables import (
     sightings,
     transcripts,
 )
+from headway_pipeline_tests.databases import running_postgres
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 KEY = "dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk="
 ITEMS_A_CALL, DAYS, THEMES, ACCOUNTS, TURNS = 5, 730, 20, 400, 240
 CALLS_AT_ONCE = 200
-WORDS = [
-    "export",
-    "invoice",
-    "report",
-    "dashboard",
-    "filter",
-    "schedule",
-    "webhook",
-    "permission",
-    "search",
-    "calendar",
-    "mobile",
-    "offline",
-    "import",
-    "sync",
-    "contract",
-    "ledger",
-    "payroll",
-    "approval",
-    "budget",
-    "template",
-    "reminder",
-    "audit",
-    "archive",
-    "label",
-    "region",
-    "currency",
-]
+RUN = "from headway_pipeline.cli.main import run; run()"
+WORDS = (
+    "export", "invoice", "report", "dashboard", "filter", "schedule", "webhook", "permission", "search", "calendar",
+    "mobile", "offline", "import", "sync", "contract", "ledger", "payroll", "approval", "budget", "template",
+    "reminder", "audit", "archive", "label", "region", "currency",
+)  # fmt: skip
 ASKS = (
     "We would really like to {0} the {1} by itself, because {2} takes us the whole morning every Monday",
     "It keeps losing the {0} whenever somebody opens the {1}, and then the {2} is wrong for days",
@@ -92,15 +86,9 @@ def fill(store: Store, calls: int) -> uuid.UUID:
     """Rows as the pipeline leaves them, written in bulk; returns the workspace's id."""
     rng = random.Random(7)
     workspace = store.workspaces.add("Measured")
-    connector_id = uuid.uuid4()
-    with store.database.writing() as connection:
-        connection.execute(
-            sa.text(
-                "INSERT INTO workspace_connectors (id, workspace_id, connector_type, name) VALUES (:id, :of, 'gong', 'gong')"
-            ),
-            {"id": str(connector_id), "of": str(workspace.id)},
-        )
-    theme_ids = [store.themes.add(workspace.id, f"{word.title()}").theme.id for word in WORDS[:THEMES]]
+    credentials = Credentials({"access_key": "k", "secret_key": "s"})
+    connector_id = store.connectors.add(workspace.id, "gong", credentials=credentials).id
+    theme_ids = [store.themes.add(workspace.id, word.title()).theme.id for word in WORDS[:THEMES]]
     for start in range(0, calls, CALLS_AT_ONCE):
         rows: dict[sa.Table, list[dict[str, Any]]] = {}
         for number in range(start, min(start + CALLS_AT_ONCE, calls)):
@@ -198,3 +186,114 @@ def _item_rows(
     elif is_filed:
         scored = {"theme_id": theme_id, "theme_score": 0.8}
         yield features, {"id": uuid.UUID(int=rng.getrandbits(128)), **owner, **shown, **scored}
+
+
+#: What a product manager's page asks for.
+REQUESTS: dict[str, dict[str, Any]] = {
+    "features": {},
+    "features of a common theme": {"theme": 0},
+    "features of a rare theme": {"theme": 18},
+    "critical bugs": {"type": "bug_report", "urgency": "critical"},
+    "critical bugs of a rare theme": {"type": "bug_report", "urgency": "critical", "theme": 18},
+    "one account": {"account": "Account 3"},
+    "an account without any": {"account": "Nobody"},
+    "one source, the last quarter": {"source": "fathom", "since": "2026-08-20"},
+    "half a year ago": {"until": "2026-05-20"},
+    "a common word": {"text": "payroll"},
+    "a word nobody said": {"text": "unicorn"},
+    "sure ones": {"confidence": 0.95},
+    "dismissed ones": {"decided": "dismiss"},
+}
+PATHS: dict[str, tuple[str, dict[str, Any]]] = {
+    **{name: ("/features", query) for name, query in REQUESTS.items()},
+    "inbox": ("/inbox", {}),
+    "messages": ("/messages", {}),
+    "summary": ("/features/summary", {}),
+    "summary of a theme's last quarter": ("/features/summary", {"theme": 0, "since": "2026-08-20"}),
+    "accounts": ("/accounts", {}),
+}
+
+
+@contextmanager
+def served(url: str) -> Iterator[int]:
+    """`headway api` over the database, in a process of its own; yields its port."""
+    with TemporaryDirectory() as home:
+        environment = {**os.environ, "DATABASE_URL": url, "HEADWAY_SECRET_KEY": KEY, "HEADWAY_HOME": home}
+        port = _free_port()
+        command = [sys.executable, "-c", RUN, "api", "--port", str(port)]
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        try:
+            for _ in range(200):
+                if _answers(port):
+                    break
+                time.sleep(0.1)
+            yield port
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _answers(port: int) -> bool:
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+
+
+def measure(store: Store, workspace_id: uuid.UUID, port: int, rounds: int) -> None:
+    """Print a line a request."""
+    _, secret = store.api_tokens.create("measured", Role.VIEWER, workspace_id=workspace_id)
+    theme_ids = [row.theme.id for row in store.themes.list(workspace_id)]
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    print(f"{'request':<36}{'rows':>7}{'median':>10}{'95 %':>10}{'worst':>10}   ms, of {rounds}")
+    for name, (path, given) in PATHS.items():
+        query = {"theme_id" if key == "theme" else key: value for key, value in given.items()}
+        if "theme_id" in query:
+            query["theme_id"] = theme_ids[query["theme_id"]]
+        address = f"/api/v1/workspaces/{workspace_id}{path}?{urlencode(query)}"
+        spent: list[float] = []
+        for turn in range(rounds + 2):
+            began = time.perf_counter()
+            connection.request("GET", address, headers={"Authorization": f"Bearer {secret}"})
+            answer = connection.getresponse()
+            body = answer.read()
+            if answer.status != 200:
+                raise SystemExit(f"{name}: {answer.status} {body[:300]!r}")
+            # The first two warm up caches and connections.
+            if turn > 1:
+                spent.append(1000 * (time.perf_counter() - began))
+        rows = body.count(b'"external_id"') or "-"
+        worst = sorted(spent)[int(0.95 * len(spent))]
+        print(f"{name:<36}{rows:>7}{statistics.median(spent):>10.1f}{worst:>10.1f}{max(spent):>10.1f}", flush=True)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--calls", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=30)
+    given = parser.parse_args()
+    with running_postgres() as postgres:
+        url = postgres.create()
+        upgrade_database(url)
+        store = open_store(url, sealing=lambda: CredentialSealer([KEY]))
+        began = time.perf_counter()
+        workspace_id = fill(store, given.calls)
+        print(f"{given.calls * ITEMS_A_CALL:,} extracted features written in {time.perf_counter() - began:.0f} s")
+        with served(url) as port:
+            measure(store, workspace_id, port, given.rounds)
+        store.close()
+        postgres.drop(url)
+
+
+if __name__ == "__main__":
+    main()
