@@ -8,7 +8,7 @@ from uuid import UUID
 
 import click
 
-from headway_pipeline.cli.context import opened, verbose_option, workspace_option
+from headway_pipeline.cli.context import opened, record, verbose_option, workspace_option
 from headway_pipeline.cli.output import plain, say
 from headway_pipeline.model.decisions import Aspect
 from headway_pipeline.model.errors import InputError
@@ -103,13 +103,7 @@ def _each(
         for key in keys:
             call_id = decide(store, workspace.id, key, who)
             # Under the call, so that the entry goes when the call is erased.
-            store.audit_log.record(
-                workspace.id,
-                actor=f"command line ({who})",
-                action=f"feature.{action}",
-                subject=f"message {call_id}",
-                details={"feature_id": str(key)},
-            )
+            record(store, workspace.id, f"feature.{action}", f"message {call_id}", feature_id=str(key))
             found = store.reading.feature(workspace.id, key)
             decided = ", ".join(decision.kind.value for decision in found.decisions) or "nothing decided"
             say(plain(f"{str(key)[:8]} {found.title}: {decided}; {found.theme or 'inbox'}"))

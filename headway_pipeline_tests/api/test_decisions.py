@@ -2,14 +2,18 @@
 
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from headway_pipeline.ingestion.erasure import ErasureRequest, erase
 from headway_pipeline.model.access import Role
+from headway_pipeline.model.erasure import ErasureScope
 from headway_pipeline.store import Store
 from headway_pipeline_tests.store.filed import Desk, desk, one_item
+from headway_pipeline_tests.store.rows import NOW
 
 Clients = Callable[..., TestClient]
 ROOT = "/api/v1/workspaces/acme"
@@ -101,3 +105,15 @@ def test_nobody_decides_about_what_is_not_theirs_or_only_shown_to_them(
     theirs = store.themes.add(store.workspaces.find("globex").id, "Theirs").theme.id
     editor = client_of(at.at.workspace, Role.EDITOR)
     assert editor.put(f"{ROOT}/features/{key}/theme", json={"theme_id": str(theirs)}).status_code == 404
+
+
+def test_what_was_decided_about_a_call_goes_with_it_out_of_the_audit_log_too(
+    at: Desk, editor: TestClient, client_of: Clients, tmp_path: Path
+) -> None:
+    key = str(one_item(at))
+    editor.put(f"{ROOT}/features/{key}/verdict", json={"verdict": "accept"})
+    request = ErasureRequest(at.at.workspace, ErasureScope.MESSAGE, "gong:700", tmp_path)
+    erase(at.store, request, actor="test", now=lambda: NOW)
+    log = client_of(at.at.workspace, Role.ADMIN).get(f"{ROOT}/audit-log")
+    assert key not in log.text
+    assert editor.get(f"{ROOT}/features/{key}").status_code == 404

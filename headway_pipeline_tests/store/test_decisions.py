@@ -1,5 +1,6 @@
 """What people decide holds through every run, on both databases."""
 
+import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,13 +9,15 @@ import pytest
 import sqlalchemy as sa
 
 from headway_pipeline.model.decisions import Aspect, DecisionKind
-from headway_pipeline.model.errors import InputError, UnknownThingError
-from headway_pipeline.model.features import FeatureType
+from headway_pipeline.model.errors import HeadwayError, InputError, UnknownThingError
+from headway_pipeline.model.features import FeatureType, Filing, ThemeScore
 from headway_pipeline.model.filters import Decided, FeatureFilter
 from headway_pipeline.store import Store
+from headway_pipeline.store.messages import purge
+from headway_pipeline.store.placing import NOTHING, decided_in, hold_call, place_item
 from headway_pipeline.store.tables import decisions, features
 from headway_pipeline_tests.store.filed import Desk, desk, one_item
-from headway_pipeline_tests.store.rows import DAY, SPEECH, call, item, lease, place
+from headway_pipeline_tests.store.rows import DAY, NOW, SPEECH, call, item, lease, place
 
 
 @pytest.fixture
@@ -183,3 +186,58 @@ def test_a_decision_needs_no_lease_and_waits_for_no_run(at: Desk) -> None:
     with lease(at.store, at.at):
         at.store.decisions.dismiss(at.id, key, decided_by="rosa")
     assert at.themes() == {}
+
+
+def meanwhile(do: Callable[[], object]) -> tuple[threading.Thread, list[object]]:
+    """`do` in another thread; what it answered or raised is put into the list."""
+    said: list[object] = []
+
+    def run() -> None:
+        try:
+            said.append(do())
+        except HeadwayError as error:
+            said.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, said
+
+
+def test_a_decision_waits_for_the_filing_of_its_call_and_holds_after_it(at: Desk) -> None:
+    """Decided in the middle of it, the item would be put back by a run that had looked before."""
+    key = filed(at)
+    message_id = at.store.reading.feature(at.id, key).message.id
+    with at.store.database.writing() as connection:
+        hold_call(connection, at.id, message_id)
+        before = decided_in(connection, at.id, message_id).get(key, NOTHING)
+        thread, said = meanwhile(lambda: at.store.decisions.dismiss(at.id, key, decided_by="rosa"))
+        thread.join(0.3)
+        assert said == []
+        filing = Filing(at.billing, (ThemeScore(at.billing, 0.9),))
+        place_item(connection, at.store.database, NOW, key, filing, before)
+    thread.join()
+    assert said == [message_id]
+    assert (at.themes(), scores(at)) == ({}, [])
+
+
+def test_nothing_is_decided_about_a_call_that_is_purged_meanwhile(at: Desk) -> None:
+    """A person's note may quote the call: it must not outlive it."""
+    key = filed(at)
+    message_id = at.store.reading.feature(at.id, key).message.id
+    with at.store.database.writing() as connection:
+        purge(connection, at.id, message_id)
+        thread, said = meanwhile(lambda: at.store.decisions.dismiss(at.id, key, decided_by="rosa", note=SPEECH))
+        thread.join(0.3)
+    thread.join()
+    assert [type(one) for one in said] == [UnknownThingError]
+    with at.store.database.reading() as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(decisions)).scalar_one() == 0
+
+
+def test_a_decision_that_comes_first_goes_with_the_call(at: Desk) -> None:
+    key = filed(at)
+    at.store.decisions.dismiss(at.id, key, decided_by="rosa", note=SPEECH)
+    with lease(at.store, at.at) as held:
+        at.store.listings.record_page(held, at.at.connector.id, [call(is_private=True)], NOW)
+    with at.store.database.reading() as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(decisions)).scalar_one() == 0
