@@ -56,7 +56,7 @@ def test_the_fields_of_the_guide_make_a_connector_whose_credentials_are_sealed(
 def test_no_response_log_or_entry_ever_holds_a_credential(
     admin: TestClient, place: str, store: Store, acme: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("DEBUG")
+    caplog.set_level("DEBUG", "headway_pipeline")
     made = admin.post(place, json=GONG, headers={"Idempotency-Key": "once"})
     location, etag = made.headers["location"], made.headers["etag"]
     edited = {"gong_access_key": "planted-2", "gong_secret_key": "planted-3", "base_url": "https://x.api.gong.io"}
