@@ -82,6 +82,14 @@ def build_api(
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
+        # It would hand messages of exceptions to whatever exporter the process has.
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
         dependencies=[Depends(_refuse_unknown_parameters)],
     )
     app.state.wiring = Wiring(store, settings, launcher, now)
