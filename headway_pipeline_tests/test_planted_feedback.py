@@ -28,9 +28,8 @@ from headway_pipeline.sandbox.world import Company, SandboxCall, Speaker, Uttera
 from headway_pipeline.sandbox.worlds import demo_world
 from headway_pipeline.settings import load_settings
 from headway_pipeline.sources.discovery import discover
-from headway_pipeline.store import Store
+from headway_pipeline.store import FoundFeature, Store
 from headway_pipeline.store.configured import open_configured_store
-from headway_pipeline.store.reading import FoundFeature
 from headway_pipeline_tests.analysis.attacks import ATTACKS, Aim
 
 NOW = datetime.now(tz=UTC)

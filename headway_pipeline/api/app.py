@@ -17,7 +17,20 @@ from headway_pipeline.api.deliveries import Deliveries
 from headway_pipeline.api.launching import Launcher
 from headway_pipeline.api.problems import Problem, install_problems
 from headway_pipeline.api.rates import Limits
-from headway_pipeline.api.routes import audit_log, connectors, health, ingests, themes, webhooks, workspaces
+from headway_pipeline.api.routes import (
+    audit_log,
+    connectors,
+    decisions,
+    features,
+    health,
+    ingests,
+    labels,
+    messages,
+    status,
+    themes,
+    webhooks,
+    workspaces,
+)
 from headway_pipeline.api.wall import Wall
 from headway_pipeline.api.wiring import Wiring
 from headway_pipeline.model.errors import MalformedRequestError
@@ -33,6 +46,11 @@ ROUTERS = (
     workspaces.router,
     themes.router,
     ingests.router,
+    messages.router,
+    features.router,
+    decisions.router,
+    labels.router,
+    status.router,
     audit_log.router,
     webhooks.router,
 )
@@ -69,6 +87,14 @@ def build_api(
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
+        # It would hand messages of exceptions to whatever exporter the process has.
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
         dependencies=[Depends(_refuse_unknown_parameters)],
         lifespan=_living,
     )

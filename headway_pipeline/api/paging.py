@@ -3,15 +3,15 @@
 import base64
 import binascii
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Generic, TypeVar
 
-from fastapi import Query
+from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from headway_pipeline.model.errors import MalformedRequestError
 
-__all__ = ["Cursor", "Limit", "Page", "cursor_of", "place_of"]
+__all__ = ["Cursor", "Limit", "Page", "cursor_of", "link_next", "place_of"]
 
 Item = TypeVar("Item")
 
@@ -29,6 +29,13 @@ class Page(BaseModel, Generic[Item]):
 
     items: list[Item]
     next: str | None = Field(description="Goes into `cursor` for the page after this one; null on the last.")
+
+
+def link_next(request: Request, response: Response, cursor: str | None) -> None:
+    """Say where the next page is, as `next` of the body does, in a Link header (RFC 8288)."""
+    if cursor is not None:
+        address = request.url.include_query_params(cursor=cursor)
+        response.headers["Link"] = f'<{address.path}?{address.query}>; rel="next"'
 
 
 def cursor_of(at: datetime, key: uuid.UUID) -> str:
@@ -49,6 +56,6 @@ def place_of(cursor: str | None) -> tuple[datetime, uuid.UUID] | None:
         place = datetime.fromisoformat(at), uuid.UUID(key)
     except (ValueError, binascii.Error):
         place = None
-    if place is None or place[0].tzinfo is None or cursor_of(*place) != cursor:
+    if place is None or place[0].utcoffset() != timedelta() or cursor_of(*place) != cursor:
         raise MalformedRequestError("the cursor is none of this listing", "start at the first page, without a cursor")
     return place

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DagsterWebserver"]
 
-#: To connect, and to answer.
+#: To connect, and to answer. A webserver without a queue starts the run's process before it answers.
 TIMEOUT_S = (2.0, 15.0)
+LAUNCH_TIMEOUT_S = (2.0, 60.0)
 
 logger = logging.getLogger("headway_pipeline.api")
 
@@ -84,7 +85,7 @@ class DagsterWebserver:
                 "runConfigData": run_config(request),
                 "executionMetadata": {"tags": tags},
             }
-            return _run_id(self._ask(LAUNCH, params=params)["launchRun"])
+            return _run_id(self._ask(LAUNCH, timeout_s=LAUNCH_TIMEOUT_S, params=params)["launchRun"])
         except (_NoAnswerError, KeyError, TypeError) as error:
             logger.warning("no run for request %s yet: Dagster at %s: %s", request.id, self._url, error)
             return None
@@ -100,7 +101,7 @@ class DagsterWebserver:
             logger.warning("the state of runs is not known: Dagster at %s: %s", self._url, error)
             return {}
 
-    def _ask(self, query: str, **variables: Any) -> dict[str, Any]:
+    def _ask(self, query: str, *, timeout_s: tuple[float, float] = TIMEOUT_S, **variables: Any) -> dict[str, Any]:
         import requests
 
         session = self._session or requests.Session()
@@ -108,7 +109,7 @@ class DagsterWebserver:
             response = session.post(
                 f"{self._url}/graphql",
                 json={"query": query, "variables": variables},
-                timeout=TIMEOUT_S,
+                timeout=timeout_s,
                 allow_redirects=False,
             )
             response.raise_for_status()

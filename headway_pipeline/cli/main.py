@@ -31,6 +31,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "messages": ("headway_pipeline.cli.messages", "List calls with their state in the ledger."),
     "features": ("headway_pipeline.cli.features", "List features filed under themes, with their quotes."),
     "inbox": ("headway_pipeline.cli.inbox", "List what was extracted but fits no theme."),
+    "decide": ("headway_pipeline.cli.decide", "Accept, dismiss and move features; every run respects it."),
+    "labels": ("headway_pipeline.cli.labels", "Write people's decisions as a labelled set for `eval`."),
     "missing": ("headway_pipeline.cli.missing", "List calls that sources no longer list, and confirm a loss."),
     "status": ("headway_pipeline.cli.status", "Show the ledger, the connectors' health and the lag."),
     "erase": ("headway_pipeline.cli.erase", "Remove a person or a call for good, with a receipt."),

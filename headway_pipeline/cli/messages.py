@@ -2,13 +2,15 @@
 
 import click
 
-from headway_pipeline.cli.context import opened, read_day, verbose_option, workspace_option
-from headway_pipeline.cli.output import Column, format_option, show
-from headway_pipeline.cli.reading import range_options
-from headway_pipeline.model.ledger import MessageState
+from headway_pipeline.cli.context import opened
+from headway_pipeline.cli.output import Column, show
+from headway_pipeline.cli.reading import call_filters, listing
+from headway_pipeline.model.filters import CallFilter, MessageFilter
+from headway_pipeline.model.ledger import MessageState, ReasonCode
 
 __all__ = ["command"]
 
+SHOWN = ("source", "external_id", "title", "occurred_at", "state", "reason")
 COLUMNS = (
     Column("day", lambda row: f"{row['occurred_at']:%Y-%m-%d %H:%M}" if row["occurred_at"] else ""),
     Column("source", lambda row: row["source"]),
@@ -20,31 +22,26 @@ COLUMNS = (
 
 
 @click.command(name="messages")
-@workspace_option
-@click.option("--state", type=click.Choice([state.value for state in MessageState]), help="Only in this state.")
-@click.option("--source", help="Only from this source, e.g. gong.")
-@range_options
-@format_option
-@verbose_option
+@listing
+@click.option("--state", multiple=True, type=click.Choice([word.value for word in MessageState]), help="Only in it.")
+@click.option(
+    "--reason", multiple=True, type=click.Choice([word.value for word in ReasonCode]), help="Only for this reason."
+)
+@call_filters
+@click.option("--text", help="What the title or the account holds, in any case.")
 def command(
     workspace_ref: str,
-    state: str | None,
-    source: str | None,
-    since: str | None,
-    until: str | None,
+    state: tuple[str, ...],
+    reason: tuple[str, ...],
+    calls: CallFilter,
+    text: str | None,
     limit: int | None,
     output_format: str,
-    verbose: bool,  # noqa: ARG001
 ) -> None:
     """List calls with their state in the ledger, newest first."""
+    where = MessageFilter(calls, tuple(map(MessageState, state)), tuple(map(ReasonCode, reason)), text)
     with opened() as store:
         workspace = store.workspaces.find(workspace_ref)
-        rows = store.reading.messages(
-            workspace.id,
-            source=source,
-            state=state,
-            since=read_day(since, "--since"),
-            until=read_day(until, "--until"),
-            limit=limit,
-        )
+        found = store.reading.messages(workspace.id, where, limit=limit)
+    rows = [{name: row[name] for name in SHOWN} for row in found]
     show(rows, COLUMNS, output_format, empty=f"no calls: try `headway ingest --workspace-id {workspace.slug}`")

@@ -16,6 +16,8 @@ from uuid import UUID
 
 import click
 
+from headway_pipeline.model.cells import safe_cell
+
 __all__ = [
     "MOST_ROWS",
     "Column",
@@ -31,7 +33,6 @@ __all__ = [
 
 #: What a 32-bit count in the databases can say.
 MOST_ROWS = 2_147_483_647
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +129,7 @@ def _show_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> N
     writer = csv.writer(sys.stdout)
     writer.writerow([column.title for column in columns])
     for row in rows:
-        writer.writerow([_cell(column.of(row)) for column in columns])
-
-
-def _cell(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+        writer.writerow([safe_cell(column.of(row)) for column in columns])
 
 
 def _show_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> None:

@@ -1,31 +1,100 @@
 """The reads behind `headway messages`, `features` and `inbox`: filters, rows and columns."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from typing import Any, TypeVar
 
 import click
 
-from headway_pipeline.cli.output import MOST_ROWS, Column, clock
-from headway_pipeline.model.features import FeatureType
+from headway_pipeline.cli.context import read_day, verbose_option, workspace_option
+from headway_pipeline.cli.output import MOST_ROWS, Column, clock, format_option
+from headway_pipeline.model.features import FeatureType, Sentiment, Urgency
+from headway_pipeline.model.filters import CallFilter, Decided, FeatureFilter
 
-__all__ = ["FEATURE_COLUMNS", "feature_filters", "feature_row", "range_options"]
+__all__ = ["FEATURE_COLUMNS", "call_filters", "feature_filters", "feature_row", "listing"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def range_options(command: Command) -> Command:
-    """`--since`, `--until` (both included) and `--limit`."""
-    command = click.option("--limit", type=click.IntRange(1, MOST_ROWS), help="At most this many rows.")(command)
-    command = click.option("--until", metavar="DAY", help="Calls up to this UTC day, YYYY-MM-DD.")(command)
-    return click.option("--since", metavar="DAY", help="Calls from this UTC day on, YYYY-MM-DD.")(command)
+def listing(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of every listing: whose, how many, in which form."""
+
+    @wraps(command)
+    def without_verbose(*, verbose: bool, **given: Any) -> None:  # noqa: ARG001  # read where an error is explained
+        command(**given)
+
+    limit = click.option("--limit", type=click.IntRange(1, MOST_ROWS), help="At most this many rows, newest first.")
+    return workspace_option(limit(format_option(verbose_option(without_verbose))))
 
 
-def feature_filters(command: Command) -> Command:
-    """What features and inbox can be narrowed by."""
-    types = click.Choice([kind.value for kind in FeatureType])
-    command = click.option("--type", "feature_type", type=types, help="Only this kind.")(command)
-    command = click.option("--source", help="Only from this source, e.g. gong.")(command)
-    return range_options(command)
+def call_filters(command: Callable[..., None]) -> Callable[..., None]:
+    """What calls can be narrowed by; the command is given a `CallFilter` as `calls`."""
+
+    @wraps(command)
+    def filtered(
+        *, source: tuple[str, ...], account: str | None, since: str | None, until: str | None, **given: Any
+    ) -> None:
+        first, last = read_day(since, "--since"), read_day(until, "--until")
+        command(calls=CallFilter(sources=source, account=account, since=first, until=last), **given)
+
+    return _with_options(
+        filtered,
+        click.option("--source", multiple=True, help="Only from this source, e.g. gong; may be repeated."),
+        click.option("--account", help="Only calls with this customer, exactly as the source names it."),
+        click.option("--since", metavar="DAY", help="Calls from this UTC day on, YYYY-MM-DD."),
+        click.option("--until", metavar="DAY", help="Calls up to this UTC day, YYYY-MM-DD."),
+    )
+
+
+def feature_filters(command: Callable[..., None]) -> Callable[..., None]:
+    """What features and inbox can be narrowed by; the command is given a `FeatureFilter` as `where`."""
+
+    @wraps(command)
+    def filtered(
+        *,
+        calls: CallFilter,
+        types: tuple[str, ...],
+        urgency: tuple[str, ...],
+        sentiment: tuple[str, ...],
+        confidence: float | None,
+        text: str | None,
+        decided: str | None,
+        **given: Any,
+    ) -> None:
+        where = FeatureFilter(
+            call=calls,
+            types=tuple(map(FeatureType, types)),
+            urgencies=tuple(map(Urgency, urgency)),
+            sentiments=tuple(map(Sentiment, sentiment)),
+            least_confidence=confidence,
+            text=text,
+            decided=Decided(decided) if decided else None,
+        )
+        command(where=where, **given)
+
+    named = _with_options(
+        filtered,
+        click.option("--type", "types", multiple=True, type=_words(FeatureType), help="Only this kind; repeatable."),
+        click.option("--urgency", multiple=True, type=_words(Urgency), help="Only of this urgency; repeatable."),
+        click.option("--sentiment", multiple=True, type=_words(Sentiment), help="Only of this tone; repeatable."),
+        click.option("--confidence", type=click.FloatRange(0, 1), help="The analyst was at least so sure, 0 to 1."),
+        click.option("--text", help="What title, description or a quote holds, in any case."),
+        click.option(
+            "--decided", type=_words(Decided), help="What people decided about it. Default: all but dismissed ones."
+        ),
+    )
+    return call_filters(named)
+
+
+def _words(words: Any) -> click.Choice[str]:
+    return click.Choice([word.value for word in words])
+
+
+def _with_options(command: Command, *options: Callable[[Command], Command]) -> Command:
+    """The command with these options, listed in this order in its help."""
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 def feature_row(found: Any, link: Callable[[str, str | None, int | None], str | None]) -> dict[str, Any]:
@@ -48,6 +117,16 @@ def feature_row(found: Any, link: Callable[[str, str | None, int | None], str | 
         "sentiment_score": found.sentiment_score,
         "confidence": found.confidence,
         "origin": found.origin,
+        "decisions": [
+            {
+                "kind": decision.kind.value,
+                "theme": decision.theme,
+                "decided_by": decision.decided_by,
+                "decided_at": decision.decided_at,
+                "note": decision.note,
+            }
+            for decision in found.decisions
+        ],
         "message": {
             "source": message.source,
             "external_id": message.external_id,
@@ -91,4 +170,6 @@ FEATURE_COLUMNS = (
     Column("said by", _said_by, ratio=1),
     Column("call", lambda row: f"{row['message']['title'] or row['message']['external_id']}", ratio=2),
     Column("day", lambda row: f"{row['message']['occurred_at']:%Y-%m-%d}"),
+    # Enough of it for `headway decide`.
+    Column("id", lambda row: str(row["id"])[:8]),
 )

@@ -13,6 +13,8 @@ file                           a line
 `calls_real`                   id, domain, speakers, utterances (the normal form that `headway sandbox` serves)
 `calls_reference_extraction`   call_id, workspace_themes, items with type, title, theme, salience `core` or `minor`,
                                evidence, evidence_utterances (first and last)
+`decided_calls*`               what people accepted, dismissed and moved: `headway labels` writes it; its form is in
+                               `headway_pipeline/model/labels.py`
 =============================  =====================================================================================
 """
 
@@ -25,6 +27,7 @@ from typing import Any
 
 from headway_pipeline.model.calls import Segment, Side, Transcript
 from headway_pipeline.model.errors import InputError
+from headway_pipeline.model.labels import DecidedCall
 
 __all__ = ["EVAL_DATA", "DataFolder", "LabelledCall", "ReferenceCall", "ReferenceItem", "Row", "spoken"]
 
@@ -114,6 +117,18 @@ class DataFolder:
         """
         for path in sorted(self.folder.glob(f"{beginning}*.jsonl")):
             yield path.stem, list(_rows(path))
+
+    def decided(self) -> Iterator[tuple[str, list[DecidedCall]]]:
+        """Name and calls of every set of decisions, by name.
+
+        Raises:
+            InputError: a line is no call with decisions.
+        """
+        for name, rows in self.sets("decided_calls"):
+            try:
+                yield name, [DecidedCall.from_json(row) for row in rows]
+            except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+                raise _malformed(name, f"{type(error).__name__}: {error}") from error
 
     @cached_property
     def calls(self) -> Mapping[str, LabelledCall]:

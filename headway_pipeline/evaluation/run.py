@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from headway_pipeline.analysis.contract import Analyst
-from headway_pipeline.evaluation import reference, sentences, theming
+from headway_pipeline.evaluation import decided, reference, sentences, theming
 from headway_pipeline.evaluation.labelled import DataFolder
 from headway_pipeline.evaluation.measure import Measure
 
@@ -18,9 +18,9 @@ Asking = Callable[[Analyst, DataFolder, int | None], Iterator[Measure]]
 QUESTIONS: Mapping[str, tuple[Asking, ...]] = {
     "type": (sentences.types, sentences.requirements),
     "relevance": (theming.relevance,),
-    "theme": (theming.matches,),
+    "theme": (theming.matches, decided.filings),
     "sentiment": (sentences.sentiments,),
-    "extraction": (reference.extractions,),
+    "extraction": (reference.extractions, decided.findings),
     "quotes": (reference.quotes,),
     "sides": (reference.sides,),
 }

@@ -17,6 +17,7 @@ __all__ = [
     "ThemeScore",
     "Urgency",
     "read_by",
+    "shared_characters",
     "themes_hash",
 ]
 
@@ -62,6 +63,19 @@ class Evidence:
     char_start: int
     char_end: int
     quote: str
+
+
+#: Spans that share this much of the shorter one are about the same words.
+SAME_WORDS = 0.5
+
+
+def shared_characters(one: Evidence, other: Evidence) -> int:
+    """How many characters two spans have in common; 0 where they are not about the same words."""
+    if one.segment_index != other.segment_index:
+        return 0
+    shared = min(one.char_end, other.char_end) - max(one.char_start, other.char_start)
+    shorter = min(len(one.quote), len(other.quote))
+    return shared if shared >= SAME_WORDS * shorter and shared > 0 else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,10 @@ or an analyst (`ingestion/`), and how things are shown.
 
 from headway_pipeline.store.audit import EvidenceAudit, Flaw
 from headway_pipeline.store.erasure import Erasure
+from headway_pipeline.store.feature_rows import FoundFeature
 from headway_pipeline.store.filings import DueMatching, FeatureCounts, StoredFeature
 from headway_pipeline.store.leases import Lease
+from headway_pipeline.store.message_rows import MessageRow
 from headway_pipeline.store.missing import UNIDENTIFIED, Missing, Sight
 from headway_pipeline.store.opening import Store, open_store
 from headway_pipeline.store.relevance import DueCall
@@ -26,7 +28,9 @@ __all__ = [
     "EvidenceAudit",
     "FeatureCounts",
     "Flaw",
+    "FoundFeature",
     "Lease",
+    "MessageRow",
     "Missing",
     "Sight",
     "Standing",

@@ -130,6 +130,8 @@ def _sqlite_engine(url: URL) -> Engine:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # The driver must not open transactions by itself: `_begin_sqlite` does.
     connection.isolation_level = None
+    # SQLite's own knows the letters of English only.
+    connection.create_function("lower", 1, _lower, deterministic=True)
     for pragma in (
         "journal_mode = WAL",
         "synchronous = NORMAL",
@@ -139,6 +141,10 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "secure_delete = ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _lower(text: Any) -> Any:
+    return text.lower() if isinstance(text, str) else text
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -15,6 +15,7 @@ from headway_pipeline.model.identity import content_hash
 from headway_pipeline.model.ledger import MessageState, Reason, ReasonCode
 from headway_pipeline.store.leases import Lease
 from headway_pipeline.store.messages import Ledger, forget_reading
+from headway_pipeline.store.placing import hold_call
 from headway_pipeline.store.statements import insert_into
 from headway_pipeline.store.tables import (
     api_tokens,
@@ -141,6 +142,7 @@ class Erasures:
     def erase_call(self, lease: Lease, erasure: Erasure, message_id: uuid.UUID) -> None:
         """Remove a call and everything derived from it; its id, its day and who listed it when stay."""
         with self._ledger.writing(lease) as connection:
+            hold_call(connection, lease.workspace_id, message_id)
             message = _message(connection, lease.workspace_id, message_id)
             if message["erased_at"] is not None:
                 return
@@ -153,6 +155,7 @@ class Erasures:
     def strip_turns(self, lease: Lease, erasure: Erasure, message_id: uuid.UUID, erased: Erased) -> None:
         """Keep a call without these people, remove what was derived from it, and have it read again."""
         with self._ledger.writing(lease) as connection:
+            hold_call(connection, lease.workspace_id, message_id)
             message = _message(connection, lease.workspace_id, message_id)
             removed = _rows(connection, message)
             forget_reading(connection, lease.workspace_id, message_id)
@@ -317,7 +320,7 @@ def _hints(message: Mapping[Any, Any]) -> sa.ColumnElement[bool]:
 
 def _audited(message: Mapping[Any, Any]) -> sa.ColumnElement[bool]:
     """Entries of the audit log about the call."""
-    names = (str(message["id"]), f"{message['source']}:{message['external_id']}")
+    names = (str(message["id"]), f"message {message['id']}", f"{message['source']}:{message['external_id']}")
     return sa.and_(
         audit_log.c.workspace_id == message["workspace_id"],
         audit_log.c.subject.in_(names),

@@ -14,7 +14,9 @@ from headway_pipeline.model.ledger import MessageState
 from headway_pipeline.store.item_identity import identified, known_items
 from headway_pipeline.store.leases import Lease
 from headway_pipeline.store.messages import Ledger, is_due
+from headway_pipeline.store.placing import hold_call
 from headway_pipeline.store.relevance import DueCall, due_calls, due_of
+from headway_pipeline.store.searching import search_text
 from headway_pipeline.store.statements import on_days
 from headway_pipeline.store.tables import (
     evidence,
@@ -65,6 +67,7 @@ class Extractions:
         """
         versions = {"text_hash": text_hash, "analyst": analyst, "analyst_version": analyst_version}
         with self._ledger.writing(lease) as connection:
+            hold_call(connection, lease.workspace_id, message_id)
             _replace(connection, lease, message_id, items, versions)
             self._ledger.move(
                 connection,
@@ -133,4 +136,5 @@ def _columns(item: ExtractedFeature) -> dict[str, Any]:
         "sentiment_score": item.sentiment_score,
         "confidence": item.confidence,
         "origin": item.origin.value,
+        "search_text": search_text(item.title, item.description, [span.quote for span in item.evidence]),
     }

@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -18,11 +17,11 @@ from headway_pipeline.model.features import (
     Sentiment,
     Urgency,
 )
-from headway_pipeline.model.identity import derived_id
 from headway_pipeline.model.ledger import MessageState
 from headway_pipeline.store.leases import Lease
 from headway_pipeline.store.messages import Ledger, is_due
-from headway_pipeline.store.statements import IN_PIECES, insert_into, on_days
+from headway_pipeline.store.placing import NOTHING, decided_in, hold_call, is_dismissed, place_item
+from headway_pipeline.store.statements import IN_PIECES, on_days
 from headway_pipeline.store.tables import evidence, extracted_features, features, messages, themes
 
 __all__ = ["DueMatching", "FeatureCounts", "Filings", "StoredFeature"]
@@ -109,18 +108,18 @@ class Filings:
     ) -> None:
         """File a call's items: under a theme, or out of `features` into the inbox. Unchanged rows stay untouched.
 
+        What people decided about them holds: see `store/placing.py`.
+
         Args:
             filed_by: analyst and version, as `model.features.read_by` names them.
         """
         with self._ledger.writing(lease) as connection:
-            standing = {
-                row["extracted_feature_id"]: row
-                for row in connection.execute(
-                    sa.select(features).where(features.c.message_id == message_id)
-                ).mappings()
-            }
+            hold_call(connection, lease.workspace_id, message_id)
+            decided = decided_in(connection, lease.workspace_id, message_id)
             for item_id, filing in filings.items():
-                self._file(connection, lease, message_id, item_id, filing, standing.get(item_id))
+                _keep_match(connection, item_id, filing)
+                now = self._ledger.now()
+                place_item(connection, self._ledger.database, now, item_id, filing, decided.get(item_id, NOTHING))
             self._ledger.move(
                 connection,
                 lease,
@@ -130,47 +129,14 @@ class Filings:
                 filed_by=filed_by,
             )
 
-    def _file(
-        self,
-        connection: Connection,
-        lease: Lease,
-        message_id: uuid.UUID,
-        item_id: uuid.UUID,
-        filing: Filing,
-        standing: Mapping[Any, Any] | None,
-    ) -> None:
-        if filing.theme_id is None:
-            if standing is not None:
-                connection.execute(features.delete().where(features.c.id == standing["id"]))
-            return
-        values = _filed(filing)
-        if standing is not None and all(standing[name] == value for name, value in values.items()):
-            return
-        copied = ("title", "description", "type", "urgency", "sentiment_score")
-        query = sa.select(*(extracted_features.c[name] for name in copied)).where(extracted_features.c.id == item_id)
-        row = {
-            "id": derived_id("feature", str(item_id)),
-            "workspace_id": lease.workspace_id,
-            "message_id": message_id,
-            "extracted_feature_id": item_id,
-            **connection.execute(query).mappings().one(),
-            **values,
-        }
-        statement = insert_into(self._ledger.database, features).values(**row)
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["extracted_feature_id"], set_={**values, "updated_at": self._ledger.now()}
-            )
-        )
-
     def counts(self, workspace_id: uuid.UUID, days: Sequence[date] | None) -> Mapping[date, FeatureCounts]:
-        """Features of each day that has any, by type and theme, and the inbox."""
+        """Features of each day that has any, by type and theme, and the inbox; without what people dismissed."""
         query = (
             sa.select(messages.c.occurred_at, extracted_features.c.type, themes.c.name)
             .join(extracted_features, extracted_features.c.message_id == messages.c.id)
             .outerjoin(features, features.c.extracted_feature_id == extracted_features.c.id)
             .outerjoin(themes, themes.c.id == features.c.theme_id)
-            .where(messages.c.workspace_id == workspace_id, on_days(days))
+            .where(messages.c.workspace_id == workspace_id, on_days(days), sa.not_(is_dismissed()))
         )
         by_type: dict[date, dict[str, int]] = {}
         by_theme: dict[date, dict[str, int]] = {}
@@ -187,14 +153,14 @@ class Filings:
         return {day: FeatureCounts(by_type[day], by_theme[day], inbox.get(day, 0)) for day in sorted(by_type)}
 
 
-def _filed(filing: Filing) -> dict[str, Any]:
-    second = filing.best[1] if len(filing.best) > 1 else None
-    return {
-        "theme_id": filing.theme_id,
-        "theme_score": filing.best[0].score,
-        "second_theme_id": second.theme_id if second else None,
-        "second_theme_score": second.score if second else None,
-    }
+def _keep_match(connection: Connection, item_id: uuid.UUID, filing: Filing) -> None:
+    """Store what the analyst thinks, whatever people decided."""
+    best = [[str(score.theme_id), score.score] for score in filing.best]
+    table = extracted_features.c
+    query = sa.select(table.matched_theme_id, table.best_themes).where(table.id == item_id)
+    if tuple(connection.execute(query).one()) != (filing.theme_id, best):
+        values = {"matched_theme_id": filing.theme_id, "best_themes": best}
+        connection.execute(extracted_features.update().where(table.id == item_id).values(**values))
 
 
 def _items(connection: Connection, message_id: uuid.UUID) -> tuple[StoredFeature, ...]:

@@ -14,8 +14,9 @@ from headway_pipeline.store.tables import ingest_requests, workspaces
 
 __all__ = ["IngestRequestRow", "IngestRequests"]
 
-#: How long whoever wrote a request down may try to start its run alone; the sensor takes it afterwards.
-CLAIM = timedelta(minutes=2)
+#: How long whoever wrote a request down may try to start its run alone; the sensor takes it afterwards. Longer than
+#: any try: a webserver that did not answer in time may have started the run all the same, a little later.
+CLAIM = timedelta(minutes=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +78,12 @@ class IngestRequests:
             )
         return self.find(workspace_id, key)
 
-    def release(self, workspace_id: uuid.UUID, request_id: uuid.UUID) -> None:
-        """Give up the claim: nobody could be asked for a run."""
-        self._update(workspace_id, request_id, claimed_until=None)
-
     def record_run(self, workspace_id: uuid.UUID, request_id: uuid.UUID, run_id: str) -> None:
         """Note which run does it; the first one that is noted stays."""
-        self._update(workspace_id, request_id, run_id=run_id, claimed_until=None)
+        table = ingest_requests
+        is_meant = sa.and_(table.c.workspace_id == workspace_id, table.c.id == request_id, table.c.run_id.is_(None))
+        with self._database.writing() as connection:
+            connection.execute(table.update().where(is_meant).values(run_id=run_id, claimed_until=None))
 
     def find(self, workspace_id: uuid.UUID, request_id: uuid.UUID) -> IngestRequestRow:
         """By id.
@@ -124,12 +124,6 @@ class IngestRequests:
         query = _rows().where(table.c.run_id.is_(None), is_free, workspaces.c.is_active)
         with self._database.reading() as connection:
             return [_request(row) for row in connection.execute(query.order_by(table.c.created_at)).mappings()]
-
-    def _update(self, workspace_id: uuid.UUID, request_id: uuid.UUID, **values: Any) -> None:
-        table = ingest_requests
-        is_meant = sa.and_(table.c.workspace_id == workspace_id, table.c.id == request_id, table.c.run_id.is_(None))
-        with self._database.writing() as connection:
-            connection.execute(table.update().where(is_meant).values(**values))
 
 
 def _rows() -> sa.Select[Any]:

@@ -12,14 +12,11 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from headway_pipeline.model.features import Evidence, ExtractedFeature, FeatureType
+from headway_pipeline.model.features import Evidence, ExtractedFeature, FeatureType, shared_characters
 from headway_pipeline.model.identity import derived_id
 from headway_pipeline.store.tables import evidence, extracted_features
 
 __all__ = ["KnownItem", "identified", "known_items"]
-
-#: Spans that share this much of the shorter one are about the same words.
-SAME_WORDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +79,4 @@ def _free_id(wanted: uuid.UUID, taken: set[uuid.UUID]) -> uuid.UUID:
 
 def _shared(new: Sequence[Evidence], old: Sequence[Evidence]) -> int:
     """Characters that the two have in common, in spans that are about the same words."""
-    return sum(_overlap(one, other) for one in new for other in old)
-
-
-def _overlap(one: Evidence, other: Evidence) -> int:
-    if one.segment_index != other.segment_index:
-        return 0
-    shared = min(one.char_end, other.char_end) - max(one.char_start, other.char_start)
-    shorter = min(len(one.quote), len(other.quote))
-    return shared if shared >= SAME_WORDS * shorter and shared > 0 else 0
+    return sum(shared_characters(one, other) for one in new for other in old)

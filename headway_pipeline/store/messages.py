@@ -14,6 +14,7 @@ from headway_pipeline.model.errors import StoreError
 from headway_pipeline.model.ledger import MessageState, Reason, ReasonCode, may_follow
 from headway_pipeline.store.engine import Database
 from headway_pipeline.store.leases import Lease, verify
+from headway_pipeline.store.placing import hold_call
 from headway_pipeline.store.screening import Screen
 from headway_pipeline.store.statements import IN_PIECES, on_days
 from headway_pipeline.store.tables import (
@@ -134,6 +135,7 @@ def purge(connection: Connection, workspace_id: uuid.UUID, message_id: uuid.UUID
     Args:
         keep_hash: so that a call that is listed again but may not be read stays out until it changes.
     """
+    hold_call(connection, workspace_id, message_id)
     found = sa.select(extracted_features.c.id).where(
         extracted_features.c.workspace_id == workspace_id, extracted_features.c.message_id == message_id
     )

@@ -15,6 +15,7 @@ from headway_pipeline.store.balances import Balances
 from headway_pipeline.store.batches import Batches
 from headway_pipeline.store.compaction import compact
 from headway_pipeline.store.connectors import Connectors
+from headway_pipeline.store.decisions import Decisions
 from headway_pipeline.store.engine import Database
 from headway_pipeline.store.erasure import Erasures
 from headway_pipeline.store.extractions import Extractions
@@ -78,6 +79,7 @@ class Store:
         self.relevance_scores = RelevanceScores(ledger)
         self.extractions = Extractions(ledger)
         self.filings = Filings(ledger)
+        self.decisions = Decisions(database, now)
         self.balances = Balances(database)
         self.answers = Answers(database, now)
         self.batches = Batches(database, now)

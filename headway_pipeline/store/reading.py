@@ -1,79 +1,39 @@
 """What people read: messages, features, the inbox and the state of it all. No lease, no writes."""
 
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import date, datetime
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from datetime import date
+from functools import partial
+from itertools import islice
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
-from headway_pipeline.model.calls import Segment
-from headway_pipeline.model.windows import day_end, day_start
+from headway_pipeline.model.errors import UnknownThingError
+from headway_pipeline.model.filters import Decided, FeatureFilter, MessageFilter, Page, PageKey, Place
+from headway_pipeline.model.labels import DecidedCall
 from headway_pipeline.store.balances import Balances, ConnectorBalance
 from headway_pipeline.store.connectors import Connectors
 from headway_pipeline.store.engine import Database
+from headway_pipeline.store.feature_rows import FoundFeature, feature_id, feature_page
+from headway_pipeline.store.labels import decided_calls
+from headway_pipeline.store.message_rows import MessageRow, ShownTranscript, message_page, transcript_of
 from headway_pipeline.store.messages import Messages
-from headway_pipeline.store.tables import (
-    evidence,
-    extracted_features,
-    features,
-    messages,
-    model_answers,
-    themes,
-    transcripts,
-)
+from headway_pipeline.store.summaries import AccountCounts, FeatureSummary, accounts_of, summary_of
+from headway_pipeline.store.tables import messages, model_answers
 
-__all__ = ["FoundFeature", "Reading", "ShownEvidence", "ShownMessage"]
+__all__ = ["Reading"]
+
+Row = TypeVar("Row")
 
 NOTHING_YET = ConnectorBalance(None, None, 0, 0)
-#: How many calls' transcripts are in memory at once while evidence is looked up.
-CALLS_AT_ONCE = 20
-
-
-@dataclass(frozen=True, slots=True)
-class ShownMessage:
-    """The call a feature comes from."""
-
-    source: str
-    external_id: str
-    title: str | None
-    url: str | None
-    occurred_at: datetime
-    account: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ShownEvidence:
-    """A quote with who said it and when."""
-
-    segment_index: int
-    char_start: int
-    char_end: int
-    quote: str
-    speaker: str | None
-    side: str
-    start_ms: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class FoundFeature:
-    """A feature, or an item of the inbox (`theme` is None)."""
-
-    id: uuid.UUID
-    type: str
-    title: str
-    description: str
-    theme: str | None
-    urgency: str
-    urgency_reason: str
-    sentiment: str
-    sentiment_score: float
-    confidence: float
-    origin: str
-    message: ShownMessage
-    evidence: tuple[ShownEvidence, ...]
+#: Rows of a listing that are in memory at once.
+ROWS_AT_ONCE = 200
+MOST_ACCOUNTS = 200
+ALL_MESSAGES = MessageFilter()
+EVERYTHING = FeatureFilter()
+DISMISSED = FeatureFilter(decided=Decided.DISMISS)
 
 
 class Reading:
@@ -85,70 +45,105 @@ class Reading:
         self._standing = standing
         self._connectors = connectors
 
+    def message_page(
+        self, workspace_id: uuid.UUID, where: MessageFilter, *, after: PageKey | None = None, limit: int
+    ) -> Page[MessageRow]:
+        """Calls, newest first, from after `after` on."""
+        return message_page(self._database, workspace_id, where, after=after, limit=limit)
+
+    def every_message(self, workspace_id: uuid.UUID, where: MessageFilter = ALL_MESSAGES) -> Iterator[MessageRow]:
+        """All of them in the same order, a page in memory at a time."""
+        return _all_of(partial(self.message_page, workspace_id, where))
+
     def messages(
-        self,
-        workspace_id: uuid.UUID,
-        *,
-        source: str | None = None,
-        state: str | None = None,
-        since: date | None = None,
-        until: date | None = None,
-        limit: int | None = None,
-    ) -> list[dict[str, Any]]:
-        """Calls, newest first: source, external_id, title, occurred_at, state and reason."""
-        table = messages.c
-        query = sa.select(
-            table.source, table.external_id, table.title, table.occurred_at, table.state, table.reason
-        ).where(table.workspace_id == workspace_id, *_range(since, until))
-        if source is not None:
-            query = query.where(table.source == source)
-        if state is not None:
-            query = query.where(table.state == state)
-        query = query.order_by(table.occurred_at.desc(), table.external_id).limit(limit)
-        with self._database.reading() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
+        self, workspace_id: uuid.UUID, where: MessageFilter = ALL_MESSAGES, *, limit: int | None = None
+    ) -> list[MessageRow]:
+        """The newest `limit` calls, or all."""
+        return list(islice(self.every_message(workspace_id, where), limit))
+
+    def message(self, workspace_id: uuid.UUID, message_id: uuid.UUID) -> MessageRow:
+        """One call.
+
+        Raises:
+            UnknownThingError: the workspace has none of that id.
+        """
+        found = message_page(self._database, workspace_id, ALL_MESSAGES, only=message_id, limit=1).rows
+        if not found:
+            raise UnknownThingError(f"there is no message {message_id}", "list them with `headway messages`")
+        return found[0]
+
+    def transcript(self, workspace_id: uuid.UUID, message_id: uuid.UUID) -> ShownTranscript:
+        """What was said on a call.
+
+        Raises:
+            UnknownThingError: the workspace has no such call, or there are no words of it; says which.
+        """
+        found = transcript_of(self._database, workspace_id, message_id)
+        if found is None:
+            state = self.message(workspace_id, message_id)["state"].replace("_", " ")
+            raise UnknownThingError(
+                f"there is no transcript of message {message_id}", f"it is {state}; its reason says what to expect"
+            )
+        return found
+
+    def feature_page(
+        self, workspace_id: uuid.UUID, where: FeatureFilter, *, after: PageKey | None = None, limit: int
+    ) -> Page[FoundFeature]:
+        """Extracted features, newest call first, from after `after` on."""
+        return feature_page(self._database, workspace_id, where, after=after, limit=limit)
+
+    def every_feature(self, workspace_id: uuid.UUID, where: FeatureFilter) -> Iterator[FoundFeature]:
+        """All of them in the same order, a page in memory at a time."""
+        return _all_of(partial(self.feature_page, workspace_id, where))
 
     def features(
-        self, workspace_id: uuid.UUID, *, theme_id: uuid.UUID | None = None, **filters: Any
+        self, workspace_id: uuid.UUID, where: FeatureFilter = EVERYTHING, *, limit: int | None = None
     ) -> list[FoundFeature]:
-        """Features under themes, newest call first.
+        """What stands under a theme, newest call first."""
+        themed = replace(where, place=Place.THEME)
+        return list(islice(self.every_feature(workspace_id, themed), limit))
 
-        Args:
-            theme_id: only this theme.
-            filters: type, source, since, until, limit as in `inbox`.
-        """
-        filed = features.c.theme_id.is_not(None) if theme_id is None else features.c.theme_id == theme_id
-        return self._found(workspace_id, filed, **filters)
-
-    def inbox(self, workspace_id: uuid.UUID, **filters: Any) -> list[FoundFeature]:
-        """Extracted features under no theme, newest call first.
-
-        Args:
-            filters: type, source, since, until (days, both included), limit; None for no filter.
-        """
-        return self._found(workspace_id, features.c.id.is_(None), **filters)
-
-    def _found(
-        self,
-        workspace_id: uuid.UUID,
-        condition: sa.ColumnElement[bool],
-        *,
-        type: str | None = None,  # noqa: A002  # the word people filter by
-        source: str | None = None,
-        since: date | None = None,
-        until: date | None = None,
-        limit: int | None = None,
+    def inbox(
+        self, workspace_id: uuid.UUID, where: FeatureFilter = EVERYTHING, *, limit: int | None = None
     ) -> list[FoundFeature]:
-        items = extracted_features.c
-        query = _feature_query().where(items.workspace_id == workspace_id, condition, *_range(since, until))
-        if type is not None:
-            query = query.where(items.type == type)
-        if source is not None:
-            query = query.where(messages.c.source == source)
-        with self._database.reading() as connection:
-            rows = connection.execute(query.limit(limit)).mappings().all()
-            spans = _evidence_of(connection, workspace_id, rows)
-        return [_feature(row, spans[row["id"]]) for row in rows]
+        """What stands under no theme, newest call first."""
+        unfiled = replace(where, place=Place.INBOX)
+        return list(islice(self.every_feature(workspace_id, unfiled), limit))
+
+    def feature(self, workspace_id: uuid.UUID, item_id: uuid.UUID) -> FoundFeature:
+        """One extracted feature, wherever it stands, dismissed or not.
+
+        Raises:
+            UnknownThingError: the workspace has none of that id.
+        """
+        for where in (EVERYTHING, DISMISSED):
+            found = feature_page(self._database, workspace_id, where, only=item_id, limit=1).rows
+            if found:
+                return found[0]
+        raise UnknownThingError(f"there is no feature {item_id}", "list them with `headway features --format json`")
+
+    def summary(self, workspace_id: uuid.UUID, where: FeatureFilter = EVERYTHING) -> FeatureSummary:
+        """Counts of what `where` asks for."""
+        return summary_of(self._database, workspace_id, where)
+
+    def accounts(
+        self, workspace_id: uuid.UUID, where: FeatureFilter = EVERYTHING, *, limit: int = MOST_ACCOUNTS
+    ) -> list[AccountCounts]:
+        """The accounts that most of it comes from."""
+        return accounts_of(self._database, workspace_id, where, limit=limit)
+
+    def decided_calls(self, workspace_id: uuid.UUID) -> Iterator[DecidedCall]:
+        """Calls with what people decided about them, a call in memory at a time."""
+        return decided_calls(self._database, workspace_id)
+
+    def feature_id(self, workspace_id: uuid.UUID, beginning: str) -> uuid.UUID:
+        """The one extracted feature whose id begins so.
+
+        Raises:
+            UnknownThingError: there is none.
+            InputError: there are several, or it is no beginning of an id.
+        """
+        return feature_id(self._database, workspace_id, beginning)
 
     def first_day(self, workspace_id: uuid.UUID) -> date | None:
         """The UTC day of the workspace's oldest call, or None."""
@@ -204,75 +199,14 @@ class Reading:
         ]
 
 
-def _range(since: date | None, until: date | None) -> list[sa.ColumnElement[bool]]:
-    conditions: list[sa.ColumnElement[bool]] = []
-    if since is not None:
-        conditions.append(messages.c.occurred_at >= day_start(since))
-    if until is not None:
-        conditions.append(messages.c.occurred_at < day_end(until))
-    return conditions
-
-
-def _feature_query() -> sa.Select[Any]:
-    items = extracted_features
-    return (
-        sa.select(
-            items,
-            themes.c.name.label("theme"),
-            messages.c.source,
-            messages.c.external_id,
-            messages.c.title.label("call_title"),
-            messages.c.url,
-            messages.c.occurred_at,
-            messages.c.account,
-        )
-        .join(messages, messages.c.id == items.c.message_id)
-        .outerjoin(features, features.c.extracted_feature_id == items.c.id)
-        .outerjoin(themes, themes.c.id == features.c.theme_id)
-        .order_by(messages.c.occurred_at.desc(), items.c.message_id, items.c.position)
-    )
-
-
-def _evidence_of(
-    connection: Connection, workspace_id: uuid.UUID, rows: Sequence[Mapping[Any, Any]]
-) -> dict[uuid.UUID, list[ShownEvidence]]:
-    """The evidence of all rows, a few calls' transcripts at a time."""
-    message_ids = list(dict.fromkeys(row["message_id"] for row in rows))
-    found: dict[uuid.UUID, list[ShownEvidence]] = {row["id"]: [] for row in rows}
-    for start in range(0, len(message_ids), CALLS_AT_ONCE):
-        chunk = message_ids[start : start + CALLS_AT_ONCE]
-        segments = dict(
-            connection.execute(
-                sa.select(transcripts.c.message_id, transcripts.c.segments).where(
-                    transcripts.c.workspace_id == workspace_id, transcripts.c.message_id.in_(chunk)
-                )
-            ).all()
-        )
-        query = sa.select(evidence).where(evidence.c.message_id.in_(chunk)).order_by(evidence.c.position)
-        for row in connection.execute(query):
-            if row.extracted_feature_id in found:
-                segment = Segment.from_json(segments[row.message_id][row.segment_index])
-                found[row.extracted_feature_id].append(_shown(row, segment))
-    return found
-
-
-def _shown(row: Any, segment: Segment) -> ShownEvidence:
-    return ShownEvidence(
-        segment_index=row.segment_index,
-        char_start=row.char_start,
-        char_end=row.char_end,
-        quote=row.quote,
-        speaker=segment.speaker,
-        side=segment.side.value,
-        start_ms=segment.spoken_at_ms(row.char_start),
-    )
-
-
-def _feature(row: Mapping[Any, Any], spans: list[ShownEvidence]) -> FoundFeature:
-    names = ("source", "external_id", "url", "occurred_at", "account")
-    message = ShownMessage(title=row["call_title"], **{name: row[name] for name in names})
-    own = [name for name in FoundFeature.__slots__ if name not in ("message", "evidence")]
-    return FoundFeature(**{name: row[name] for name in own}, message=message, evidence=tuple(spans))
+def _all_of(page: Callable[..., Page[Row]]) -> Iterator[Row]:
+    after: PageKey | None = None
+    while True:
+        found = page(after=after, limit=ROWS_AT_ONCE)
+        yield from found.rows
+        after = found.next
+        if after is None:
+            return
 
 
 def _cost(workspace_id: uuid.UUID) -> sa.Select[Any]:

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from fastapi import FastAPI
@@ -11,12 +13,14 @@ from headway_pipeline.api.app import build_api
 from headway_pipeline.api.connector_bodies import new_connector_body
 from headway_pipeline.model.access import Role
 from headway_pipeline.model.workspaces import ConnectorHealth, Credentials, Workspace
+from headway_pipeline.sandbox.server import Sandbox
 from headway_pipeline.settings import Settings
 from headway_pipeline.sources import discovery
 from headway_pipeline.sources.contract import CredentialField, Source
 from headway_pipeline.sources.fathom import FathomSource
 from headway_pipeline.store import Store
 from headway_pipeline_tests.api.fakes import FakeLauncher
+from headway_pipeline_tests.worlds import sandbox_call, world
 
 Clients = Callable[..., TestClient]
 
@@ -56,7 +60,7 @@ def test_the_fields_of_the_guide_make_a_connector_whose_credentials_are_sealed(
 def test_no_response_log_or_entry_ever_holds_a_credential(
     admin: TestClient, place: str, store: Store, acme: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("DEBUG")
+    caplog.set_level("DEBUG", "headway_pipeline")
     made = admin.post(place, json=GONG, headers={"Idempotency-Key": "once"})
     location, etag = made.headers["location"], made.headers["etag"]
     edited = {"gong_access_key": "planted-2", "gong_secret_key": "planted-3", "base_url": "https://x.api.gong.io"}
@@ -214,6 +218,26 @@ def test_a_connector_of_another_workspace_is_not_there(
     assert admin.post(f"{place}/{foreign.id}/check").status_code == 404
 
 
+def test_a_check_says_whether_the_credentials_are_good(
+    store: Store, settings: Settings, acme: Workspace, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Sandbox(world(sandbox_call(1))) as sandbox:
+        host = sandbox.base_url.removeprefix("http://")
+        monkeypatch.setenv("HEADWAY_ALLOWED_HOSTS", host)
+        allowed = replace(settings, allowed_hosts=frozenset({host}))
+        app = build_api(store, allowed, launcher=FakeLauncher(), now=lambda: datetime.now(tz=UTC))
+        _, secret = store.api_tokens.create("t", Role.ADMIN, workspace_id=acme.id)
+        keys = {"gong_access_key": "the-access-key", "base_url": sandbox.base_url}
+        with TestClient(app, base_url="http://localhost", headers={"Authorization": f"Bearer {secret}"}) as client:
+            good = client.post(place, json=GONG | keys | {"gong_secret_key": "the-secret-key"})
+            bad = client.post(place, json=GONG | keys | {"name": "bad"})
+            checks = [client.post(f"{one.headers['location']}/check").json() for one in (good, bad)]
+            shown = client.get(bad.headers["location"]).json()
+    assert [(one["is_usable"], one["health"]) for one in checks] == [(True, "ok"), (False, "bad_credentials")]
+    assert shown["health"] == "bad_credentials"
+    assert "planted" not in str(checks) + str(shown)
+
+
 class Zendesk(FathomSource):
     """A source of somebody else's, with a key of its own and no OAuth."""
 
@@ -228,7 +252,7 @@ def test_a_source_that_is_installed_later_needs_no_change_here(
 ) -> None:
     sources: dict[str, type[Source]] = {**discovery.discover(), Zendesk.name: Zendesk}
     monkeypatch.setattr("headway_pipeline.api.app.discover", lambda: sources)
-    app = build_api(store, settings, launcher=FakeLauncher(), now=store.connectors._now)
+    app = build_api(store, settings, launcher=FakeLauncher(), now=lambda: datetime.now(tz=UTC))
     _, secret = store.api_tokens.create("t", Role.ADMIN, workspace_id=acme.id)
     with TestClient(app, base_url="http://localhost", headers={"Authorization": f"Bearer {secret}"}) as client:
         body = {"connector_type": "zendesk_talk", "zendesk_talk_key": "k"}

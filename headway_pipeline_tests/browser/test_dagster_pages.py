@@ -9,6 +9,7 @@ from datetime import timedelta
 import requests
 from playwright.sync_api import Page, expect
 
+from headway_pipeline.model.filters import CallFilter, FeatureFilter
 from headway_pipeline.store.tables import evidence
 from headway_pipeline_tests.browser.conftest import SECOND, Stack
 from headway_pipeline_tests.worlds import ASK, TODAY
@@ -42,7 +43,7 @@ def change_quote(stack: Stack, words: str) -> str:
     """Change the first workspace's quote of two days ago behind the trigger's back; returns what it was."""
     store, workspace = stack.installation.store, stack.installation.workspace
     then = (TODAY - timedelta(days=2)).date()
-    (found,) = store.reading.features(workspace.id, since=then, until=then)
+    (found,) = store.reading.features(workspace.id, FeatureFilter(call=CallFilter(since=then, until=then)))
     with store.database.writing() as connection:
         triggers = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").all()
         for name, _ in triggers:

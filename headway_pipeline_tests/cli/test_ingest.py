@@ -23,7 +23,7 @@ RUN_FIELDS = {
 }  # fmt: skip
 FEATURE_FIELDS = {
     "id", "type", "title", "description", "theme", "urgency", "urgency_reason", "sentiment", "sentiment_score",
-    "confidence", "origin", "message", "evidence",
+    "confidence", "origin", "decisions", "message", "evidence",
 }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from headway_pipeline.analysis.extraction import extract
 from headway_pipeline.analysis.offline import OfflineAnalyst
 from headway_pipeline.model.features import themes_hash
+from headway_pipeline.model.filters import MessageFilter
 from headway_pipeline.model.ledger import MessageState
 from headway_pipeline.sandbox.exchange import Logged
 from headway_pipeline.sandbox.oracle import Expectation, expectations
@@ -84,7 +85,7 @@ def judge(setting: Setting, log: tuple[Logged, ...] | None = None) -> Verdict:
 def falsely_gone(setting: Setting) -> list[str]:
     """The calls that the ledger takes for deleted though their source shows them; no run may ever believe that."""
     expected = expectations(setting.soak.company, setting.clock(), FATHOM_USERS)
-    rows = setting.store.reading.messages(setting.workspace.id, state=_S.DELETED.value)
+    rows = setting.store.reading.messages(setting.workspace.id, MessageFilter(states=(_S.DELETED,)))
     keys = [(row["source"], row["external_id"]) for row in rows]
     return [f"{key} at {setting.clock()}" for key in keys if _S.DELETED not in expected[key].states]
 

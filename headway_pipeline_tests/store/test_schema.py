@@ -19,7 +19,7 @@ from headway_pipeline.store.engine import Database
 from headway_pipeline.store.engine import database_url as read_url
 from headway_pipeline.store.schema import HEAD, MIGRATIONS, upgrade_database
 from headway_pipeline.store.sealing import CredentialSealer
-from headway_pipeline.store.tables import METADATA, decisions
+from headway_pipeline.store.tables import METADATA, decisions, extracted_features
 from headway_pipeline_tests.databases import Postgres
 from headway_pipeline_tests.store.rows import place
 
@@ -110,6 +110,62 @@ OLD_ROWS = (
     "VALUES ('{decision}', '{workspace}', '{item}', 'accept', 'Ada')",
     "INSERT INTO decisions (id, workspace_id, extracted_feature_id, kind, decided_by) "
     "VALUES ('{other}', '{workspace}', '{other}', 'accept', 'Ada')",
+)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_what_was_found_and_decided_before_is_searchable_and_stands_once(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Revision 0007 on tables with rows: of two verdicts the newer one stays."""
+    url = f"sqlite:///{tmp_path / 'old.db'}" if kind == "sqlite" else request.getfixturevalue("postgres").create()
+    database = Database(url)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    names = ("workspace", "message", "item", "decision", "other", "theme", "older", "newer", "unfiled")
+    ids = {name: uuid.uuid4() for name in names}
+    with database.writing() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0006")
+        for statement in (*OLD_ROWS[:4], *ROWS_OF_0006):
+            connection.exec_driver_sql(statement.format(**ids))
+    upgrade_database(url)
+    with database.reading() as connection:
+        rows = connection.execute(sa.select(decisions.c.id, decisions.c.kind).order_by(decisions.c.kind)).all()
+        table = extracted_features.c
+        found = connection.execute(
+            sa.select(table.id, table.matched_theme_id, table.best_themes, table.search_text).order_by(table.position)
+        ).all()
+    assert [tuple(row) for row in rows] == [(ids["newer"], "dismiss"), (ids["decision"], "move")]
+    assert [tuple(row) for row in found] == [
+        (ids["item"], ids["theme"], [[str(ids["theme"]), 0.75]], "t\nd\nthe export\nüberall"),
+        (ids["unfiled"], None, None, "grosse\nd"),
+    ]
+    database.close()
+
+
+ROWS_OF_0006 = (
+    "INSERT INTO themes (id, workspace_id, name) VALUES ('{theme}', '{workspace}', 'Exports')",
+    "INSERT INTO transcripts (workspace_id, message_id, segments, text_hash, content_hash, speech_chars, fetched_at) "
+    'VALUES (\'{workspace}\', \'{message}\', \'[{{"index": 0, "side": "customer", "speaker": null, '
+    '"start_ms": 0, "end_ms": 9, "text": "The export. Überall"}}]\', \'h\', \'c\', 20, \'2026-11-20 12:00:00\')',
+    "INSERT INTO evidence (id, workspace_id, extracted_feature_id, message_id, position, segment_index, char_start, "
+    "char_end, quote) VALUES ('{older}', '{workspace}', '{item}', '{message}', 1, 0, 12, 19, 'Überall')",
+    "INSERT INTO evidence (id, workspace_id, extracted_feature_id, message_id, position, segment_index, char_start, "
+    "char_end, quote) VALUES ('{newer}', '{workspace}', '{item}', '{message}', 0, 0, 0, 10, 'The export')",
+    "INSERT INTO features (id, workspace_id, message_id, theme_id, extracted_feature_id, title, description, type, "
+    "urgency, sentiment_score, theme_score) VALUES ('{other}', '{workspace}', '{message}', '{theme}', '{item}', 't', "
+    "'d', 'bug_report', 'low', 0, 0.75)",
+    "INSERT INTO extracted_features (id, workspace_id, message_id, position, type, title, description, urgency, "
+    "urgency_reason, sentiment, sentiment_score, confidence, origin, analyst, analyst_version, text_hash) VALUES "
+    "('{unfiled}', '{workspace}', '{message}', 1, 'bug_report', 'GROẞE', 'd', 'low', '', 'neutral', 0, 1, "
+    "'volunteered', 'a', '1', 'h')",
+    "INSERT INTO decisions (id, workspace_id, message_id, extracted_feature_id, kind, decided_by, created_at) "
+    "VALUES ('{older}', '{workspace}', '{message}', '{item}', 'accept', 'Ada', '2026-11-20 12:00:00')",
+    "INSERT INTO decisions (id, workspace_id, message_id, extracted_feature_id, kind, decided_by, created_at) "
+    "VALUES ('{newer}', '{workspace}', '{message}', '{item}', 'dismiss', 'Ada', '2026-11-20 13:00:00')",
+    "INSERT INTO decisions (id, workspace_id, message_id, extracted_feature_id, kind, theme_id, decided_by) "
+    "VALUES ('{decision}', '{workspace}', '{message}', '{item}', 'move', '{theme}', 'Ada')",
 )
 
 

@@ -106,12 +106,13 @@ def _add_reading(router: APIRouter) -> None:
         return show(request, view(connector), connector.updated_at)
 
     @router.post("/{connector_id}/check", responses=refusals(), summary="Try a connector")
-    def check_connector(tenant: AsEditor, connector_id: ConnectorId) -> CheckView:
+    def check_connector(tenant: AsEditor, wired: Wired, connector_id: ConnectorId) -> CheckView:
         """Asks the source who the credentials are, with one cheap request, and keeps the health that follows."""
         from headway_pipeline.ingestion.checkup import check_connector as check
         from headway_pipeline.ingestion.run import Effects
 
-        verdict = check(tenant.store, tenant.workspace, _find(tenant, connector_id), Effects())
+        # The source's limits are shared by whoever has the same account there, so the whole store keeps them.
+        verdict = check(wired.store, tenant.workspace, _find(tenant, connector_id), Effects())
         checked = _find(tenant, connector_id)
         return CheckView(
             is_usable=verdict.is_usable, health=verdict.health, words=verdict.words, resume_at=checked.resume_at

@@ -18,7 +18,7 @@ from headway_pipeline.api.paging import Cursor, Limit, Page, cursor_of, place_of
 from headway_pipeline.api.problems import refusals
 from headway_pipeline.api.wiring import Wired
 from headway_pipeline.model.errors import InputError
-from headway_pipeline.sources.discovery import find_source
+from headway_pipeline.sources.discovery import discover
 from headway_pipeline.store.ingest_requests import IngestRequestRow
 
 __all__ = ["router"]
@@ -111,8 +111,8 @@ def _view(row: IngestRequestRow, states: Mapping[str, RunState]) -> IngestView:
 def add_ingest(tenant: AsEditor, wired: Wired, body: NewIngest, once: Once) -> Response:
     """Dagster does it; follow it at the address in `Location`. Where no Dagster runs the request waits for one."""
     since, until = _days(body, wired.now().date(), wired.settings.start_date)
-    if body.connector_type is not None:
-        find_source(body.connector_type)
+    if body.connector_type is not None and body.connector_type not in discover():
+        raise InputError("there is no source of that name", f"take one of: {', '.join(discover())}")
 
     def make() -> Made:
         requests = tenant.store.ingest_requests
@@ -126,9 +126,7 @@ def add_ingest(tenant: AsEditor, wired: Wired, body: NewIngest, once: Once) -> R
         )
         tenant.record("ingest.add", f"ingest {row.id}", {"since": str(since), "until": str(until)})
         run_id = wired.launcher.launch(row)
-        if run_id is None:
-            requests.release(row.workspace_id, row.id)
-        else:
+        if run_id is not None:
             requests.record_run(row.workspace_id, row.id, run_id)
         row = requests.find(row.workspace_id, row.id)
         place = f"/api/v1/workspaces/{tenant.workspace.id}/ingests/{row.id}"

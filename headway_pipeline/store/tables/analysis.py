@@ -27,6 +27,18 @@ def of_extracted_feature() -> sa.ForeignKeyConstraint:
     )
 
 
+def _one_of_each(name: str, kinds: str) -> sa.Index:
+    """At most one decision of these kinds stands for an item."""
+    where = sa.text(kinds)
+    return sa.Index(
+        f"uq_decisions_{name}",
+        *("workspace_id", "extracted_feature_id"),
+        unique=True,
+        sqlite_where=where,
+        postgresql_where=where,
+    )
+
+
 themes = sa.Table(
     "themes",
     METADATA,
@@ -85,6 +97,12 @@ extracted_features = sa.Table(
     sa.Column("analyst", sa.Text, nullable=False),
     sa.Column("analyst_version", sa.Text, nullable=False),
     sa.Column("text_hash", sa.String(64), nullable=False),
+    # Title, description and quotes as `store/searching.py` folds them, for searches that mean the same everywhere.
+    sa.Column("search_text", sa.Text, nullable=False, server_default=""),
+    # Where the analyst files it, whatever people decided; NULL for the inbox, or while it was not matched.
+    sa.Column("matched_theme_id", DashedUuid()),
+    # [[theme_id, score], ...], best first; NULL while it was not matched.
+    sa.Column("best_themes", JSON_TYPE),
     created_at(),
     sa.UniqueConstraint("workspace_id", "message_id", "id"),
     of_message(),
@@ -117,6 +135,7 @@ evidence = sa.Table(
     sa.Index(None, "workspace_id", "message_id"),
 )
 
+# What stands under a theme: the analyst's filing, but for what people moved or dismissed.
 features = sa.Table(
     "features",
     METADATA,
@@ -130,6 +149,7 @@ features = sa.Table(
     sa.Column("type", sa.String(20), nullable=False),
     sa.Column("urgency", sa.String(12), nullable=False),
     sa.Column("sentiment_score", sa.Float, nullable=False),
+    # The analyst's; 0 where a person put it under a theme that the analyst did not name.
     sa.Column("theme_score", sa.Float, nullable=False),
     sa.Column("second_theme_id", DashedUuid()),
     sa.Column("second_theme_score", sa.Float),
@@ -148,7 +168,7 @@ features = sa.Table(
 
 # What people decide is its own table: no run overwrites it, every run respects it. It names the extracted feature
 # by id without a foreign key, so that a decision outlives a reading of the call that misses the item; it goes with
-# its call.
+# its call. The theme is where a move went (NULL for the inbox), or where an accepted item stood.
 decisions = sa.Table(
     "decisions",
     METADATA,
@@ -164,7 +184,9 @@ decisions = sa.Table(
     of_message(),
     sa.ForeignKeyConstraint(["workspace_id", "theme_id"], ["themes.workspace_id", "themes.id"]),
     sa.CheckConstraint("kind IN ('accept', 'dismiss', 'move')", name="kind"),
-    sa.CheckConstraint("(kind = 'move') = (theme_id IS NOT NULL)", name="theme"),
+    sa.CheckConstraint("kind <> 'dismiss' OR theme_id IS NULL", name="theme"),
     sa.Index(None, "workspace_id", "extracted_feature_id"),
     sa.Index(None, "workspace_id", "message_id"),
+    _one_of_each("verdict", "kind IN ('accept', 'dismiss')"),
+    _one_of_each("move", "kind = 'move'"),
 )
