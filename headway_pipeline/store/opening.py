@@ -1,6 +1,7 @@
 """The store: one object that holds everything the database can be asked."""
 
 import time
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -52,6 +53,7 @@ class Store:
         sleep: Callable[[float], None],
     ) -> None:
         self.database = database
+        self._parts = (sealing, now, sleep)
         screen = Screen(database, sealing)
         ledger = Ledger(database, now, screen)
         self.workspaces = Workspaces(database, now)
@@ -75,6 +77,16 @@ class Store:
         self.hints = Hints(database)
         self.traces = Traces(database)
         self.erasures = Erasures(ledger)
+
+    def within(self, workspace_id: uuid.UUID) -> "Store":
+        """The same store with one workspace in it: what is another's is neither read nor written, whatever is asked.
+
+        The database itself sees to that (`isolation/`). It shares this store's connections, and needs no closing.
+
+        Raises:
+            OutsideWorkspaceError: this store is within another workspace already.
+        """
+        return Store(self.database.within(workspace_id), *self._parts)
 
     def describe(self) -> str:
         """What database this is, without a password."""
