@@ -28,7 +28,8 @@ _ENTER = (
     "SELECT set_config('search_path', quote_ident(current_schema()), true), "
     "set_config('headway.workspace_id', %s, true), set_config('role', %s, true)"
 )
-_OWN = "(SELECT nullif(current_setting('headway.workspace_id', true), '')::uuid)"
+#: Not as a query of its own: the planner reads the setting, and knows how many rows the workspace has.
+_OWN = "nullif(current_setting('headway.workspace_id', true), '')::uuid"
 
 _MAKE_ROLES = f"""
 DO $do$
@@ -64,10 +65,13 @@ SELECT bool_and(pg_has_role(current_user, made, CASE
 FROM unnest(ARRAY['{TENANT_ROLE}', '{WORKER_ROLE}']) AS made
 """
 
+#: A policy that says what one of the roles may see; an operator's own, for further logins, are left alone.
+_OF_OURS = f"polroles && ARRAY[0, '{TENANT_ROLE}'::regrole, '{WORKER_ROLE}'::regrole]::oid[]"
+
 #: What stands of each table: row-level security, policies, rights of the two roles.
 _STANDING = f"""
 SELECT c.relname, c.relrowsecurity, c.relforcerowsecurity,
-  ARRAY(SELECT polname::text FROM pg_policy WHERE polrelid = c.oid ORDER BY polname) AS policies,
+  ARRAY(SELECT polname::text FROM pg_policy WHERE polrelid = c.oid AND {_OF_OURS} ORDER BY polname) AS policies,
   ARRAY(SELECT p FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) p
     WHERE has_table_privilege('{TENANT_ROLE}', c.oid, p)) AS of_tenant,
   ARRAY(SELECT p FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) p
@@ -163,14 +167,17 @@ def _statements(connection: Connection) -> Iterable[str]:
     for table in tenant_tables():
         yield f'ALTER TABLE "{table.name}" ENABLE ROW LEVEL SECURITY'
         yield f'ALTER TABLE "{table.name}" FORCE ROW LEVEL SECURITY'
-        yield from _policy(table, "tenant", TENANT_ROLE, f"{workspace_column(table)} = {_OWN}")
+        # Policies add up: one more would open what these two close.
+        standing = f"SELECT polname FROM pg_policy WHERE polrelid = '\"{table.name}\"'::regclass AND {_OF_OURS}"
+        for policy in connection.exec_driver_sql(standing).scalars().all():
+            yield f'DROP POLICY "{policy}" ON "{table.name}"'
+        yield _policy(table, "tenant", TENANT_ROLE, f"{workspace_column(table)} = {_OWN}")
         # Not simply true: a login that inherits the role, but has not taken it, sees nothing.
-        yield from _policy(table, "worker", WORKER_ROLE, f"current_user = '{WORKER_ROLE}'")
+        yield _policy(table, "worker", WORKER_ROLE, f"current_user = '{WORKER_ROLE}'")
 
 
-def _policy(table: sa.Table, name: str, role: str, condition: str) -> Iterable[str]:
-    yield f'DROP POLICY IF EXISTS {name} ON "{table.name}"'
-    yield f'CREATE POLICY {name} ON "{table.name}" TO {role} USING ({condition}) WITH CHECK ({condition})'
+def _policy(table: sa.Table, name: str, role: str, condition: str) -> str:
+    return f'CREATE POLICY {name} ON "{table.name}" TO {role} USING ({condition}) WITH CHECK ({condition})'
 
 
 def _quoted(words: str) -> str:

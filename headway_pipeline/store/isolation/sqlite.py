@@ -23,10 +23,8 @@ __all__ = ["REFUSAL", "confine"]
 REFUSAL = "outside the workspace"
 
 _WORKSPACE = "headway_workspace()"
-_WRITTEN = re.compile(
-    r"\s*(?P<verb>INSERT(?:\s+OR\s+\w+)?\s+INTO|UPDATE(?:\s+OR\s+\w+)?|DELETE\s+FROM)\s+(?P<quote>\"?)(?P<table>\w+)(?P=quote)",
-    re.IGNORECASE,
-)
+#: Not `OR REPLACE`: it removes the row that stands in the way without asking a trigger, whoever's it is.
+_WRITTEN = re.compile(r'\s*(?P<verb>INSERT INTO|UPDATE|DELETE FROM) (?P<quote>"?)(?P<table>\w+)(?P=quote)')
 _KEY = "headway_workspace"
 
 
