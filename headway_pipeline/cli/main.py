@@ -36,7 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "eval": ("headway_pipeline.cli.eval", "Measure how right an analyst is, with intervals."),
     "doctor": ("headway_pipeline.cli.doctor", "Check this installation and say what to mend."),
     "sandbox": ("headway_pipeline.cli.sandbox", "Serve a local Gong, Fathom, Claude and GPT."),
-    "db": ("headway_pipeline.cli.db", "Bring the database's tables up to date."),
+    "db": ("headway_pipeline.cli.db", "Bring the database's tables up to date; the roles it needs."),
 }
 
 
