@@ -28,7 +28,7 @@ def upgrade(verbose: bool) -> None:  # noqa: ARG001
 @click.option("--login", metavar="NAME", help="The login that is to work; the one of DATABASE_URL when left out.")
 @verbose_option
 def roles(login: str | None, verbose: bool) -> None:  # noqa: ARG001
-    """Print the SQL by which an administrator of PostgreSQL gives a login the roles that workspaces are kept apart by.
+    """Print the SQL by which an administrator of PostgreSQL gives a login the roles that keep workspaces apart.
 
     Needed where the login may not make roles itself, and for every further login. Nothing is changed.
     """
