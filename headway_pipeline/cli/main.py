@@ -42,7 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "api": ("headway_pipeline.cli.api", "Serve the REST API."),
     "token": ("headway_pipeline.cli.token", "Create, list and revoke tokens of the REST API."),
     "sandbox": ("headway_pipeline.cli.sandbox", "Serve a local Gong, Fathom, Claude and GPT."),
-    "db": ("headway_pipeline.cli.db", "Bring the database's tables up to date."),
+    "db": ("headway_pipeline.cli.db", "Bring the database's tables up to date; the roles it needs."),
 }
 
 

@@ -21,6 +21,7 @@
     │   ├── SchemaOutdatedError        needs `headway db upgrade`
     │   ├── WorkspaceBusyError         another process writes this workspace's ledger
     │   ├── EvidenceRefusedError       the database found a quote that is not in the transcript
+    │   ├── OutsideWorkspaceError      work within one workspace reached for another: a defect of ours
     │   └── CredentialsSealedError     stored credentials do not open with the keys at hand
     ├── SourceError             Gong, Fathom, ...
     │   ├── (stop)    BadCredentialsError, MissingPermissionError, WrongHostError, SourceContractError
@@ -73,6 +74,7 @@ __all__ = [
     "ModelRequestError",
     "NotAuthenticatedError",
     "NotPermittedError",
+    "OutsideWorkspaceError",
     "RateLimitedError",
     "Refusal",
     "RequestError",
@@ -210,6 +212,13 @@ class StoreError(HeadwayError):
 
 class DatabaseUnavailableError(StoreError):
     """The database is down, locked or unreachable; the same call may succeed later."""
+
+
+class OutsideWorkspaceError(StoreError):
+    """Work within one workspace reached for another's rows, or for what is no workspace's; it was refused."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "nothing of another workspace was read or changed; this is a defect: report it")
 
 
 class SchemaOutdatedError(StoreError):

@@ -54,7 +54,7 @@ def prepare_records(url: str) -> str:
         ConfigurationError: our own tables are there, or the role may not make the schema.
         StoreError: the database cannot be reached.
     """
-    database = Database(url, variable="DAGSTER_DATABASE_URL")
+    database = Database(url, variable="DAGSTER_DATABASE_URL").as_login()
     try:
         with database.reading() as connection:
             schema = connection.execute(sa.text("SELECT current_schema()")).scalar()

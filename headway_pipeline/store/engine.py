@@ -2,6 +2,8 @@
 
 import json
 import re
+import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -16,7 +18,19 @@ from headway_pipeline.model.errors import (
     ConfigurationError,
     DatabaseUnavailableError,
     EvidenceRefusedError,
+    HeadwayError,
+    OutsideWorkspaceError,
     StoreError,
+)
+from headway_pipeline.store.isolation import (
+    LOGIN,
+    TENANT_ROLE,
+    WORKER,
+    WORKER_ROLE,
+    Scope,
+    postgresql,
+    sqlite,
+    tenant,
 )
 
 __all__ = ["BUSY_TIMEOUT_S", "EVIDENCE_REFUSED", "Database", "database_url"]
@@ -27,6 +41,9 @@ POOL_SIZE = 5
 EVIDENCE_REFUSED = "evidence refused"
 
 _LOCKED = re.compile(r"database is locked|could not obtain lock|deadlock detected", re.IGNORECASE)
+_ROLE_REFUSED = re.compile(rf'permission denied to set role|role "({TENANT_ROLE}|{WORKER_ROLE})" does not exist')
+#: SQLSTATE of a right that is missing, and of a row that a policy refuses.
+_FORBIDDEN = "42501"
 
 
 def database_url(named: str, *, variable: str = "DATABASE_URL") -> URL:
@@ -59,13 +76,47 @@ def database_url(named: str, *, variable: str = "DATABASE_URL") -> URL:
 
 
 class Database:
-    """An engine with the project's settings, and transactions that raise this project's errors."""
+    """An engine with the project's settings, and transactions that raise this project's errors.
+
+    Every transaction is confined to the scope of the handle it is asked of; `within` and `as_login` give others.
+    """
 
     def __init__(self, named: str, *, variable: str = "DATABASE_URL") -> None:
         self.url = database_url(named, variable=variable)
         self._variable = variable
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self.url)
+        self.scope: Scope = WORKER
+        self._engines = _Engines(self.url)
+
+    @property
+    def engine(self) -> Engine:
+        """Where this handle's connections come from."""
+        return self._engines.tenants if self.is_sqlite and self.scope.workspace_id is not None else self._engines.main
+
+    def within(self, workspace_id: uuid.UUID) -> "Database":
+        """The same database with one workspace in it.
+
+        Raises:
+            OutsideWorkspaceError: it is within another one already.
+        """
+        if self.scope.workspace_id not in (None, workspace_id):
+            raise OutsideWorkspaceError("a store within one workspace was asked for another one")
+        return self._scoped(tenant(workspace_id))
+
+    def as_login(self) -> "Database":
+        """The same database without a role, to make and look at tables, not at rows.
+
+        Raises:
+            OutsideWorkspaceError: it is within a workspace.
+        """
+        if self.scope.workspace_id is not None:
+            raise OutsideWorkspaceError("a store within a workspace was asked for the whole database")
+        return self._scoped(LOGIN)
+
+    def _scoped(self, scope: Scope) -> "Database":
+        scoped = object.__new__(Database)
+        scoped.__dict__.update(self.__dict__, scope=scope)
+        return scoped
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -74,7 +125,7 @@ class Database:
         Raises:
             StoreError: the database cannot be read.
         """
-        with _translated(self.place, self._variable), self.engine.connect() as connection:
+        with self._connected() as connection:
             yield connection
 
     @contextmanager
@@ -83,9 +134,10 @@ class Database:
 
         Raises:
             EvidenceRefusedError: a trigger refused a quote.
+            OutsideWorkspaceError: it reached beyond the workspace it is within.
             StoreError: the database cannot be written.
         """
-        with _translated(self.place, self._variable), self.engine.connect() as connection:
+        with self._connected() as connection:
             if self.is_sqlite:
                 # A deferred transaction that reads first may not be upgraded while another one writes: the busy
                 # timeout does not apply to that. Taking the write lock at once makes waiting work.
@@ -95,13 +147,19 @@ class Database:
 
     @contextmanager
     def outside_transactions(self) -> Iterator[Connection]:
-        """A connection on which every statement stands alone, as VACUUM must.
+        """A connection on which every statement stands alone, as VACUUM must; it acts as the login itself.
 
         Raises:
+            OutsideWorkspaceError: it is asked for within a workspace.
             StoreError: the database cannot be reached or refuses.
         """
-        with _translated(self.place, self._variable), self.engine.connect() as connection:
+        with self.as_login()._connected() as connection:
             yield connection.execution_options(isolation_level="AUTOCOMMIT", headway_alone=True)
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        with _translated(self.place, self.scope, self._variable), self.engine.connect() as connection:
+            yield connection.execution_options(headway_scope=self.scope)
 
     @property
     def place(self) -> str:
@@ -111,8 +169,32 @@ class Database:
         return f"{self.url.host or 'local socket'}:{self.url.port or 5432}/{self.url.database}"
 
     def close(self) -> None:
-        """Give every connection back."""
-        self.engine.dispose()
+        """Give every connection back, those of handles within a workspace, too."""
+        self._engines.dispose()
+
+
+class _Engines:
+    """The connections of one database. On SQLite those within a workspace are kept apart: they see other tables."""
+
+    def __init__(self, url: URL) -> None:
+        self._url = url
+        self.main = _sqlite_engine(url) if url.get_backend_name() == "sqlite" else _postgres_engine(url)
+        self._tenants: Engine | None = None
+        self._making = threading.Lock()
+
+    @property
+    def tenants(self) -> Engine:
+        """Made when a workspace is first entered: most processes enter none."""
+        with self._making:
+            if self._tenants is None:
+                self._tenants = _sqlite_engine(self._url)
+                sqlite.confine(self._tenants)
+            return self._tenants
+
+    def dispose(self) -> None:
+        """Close the connections."""
+        for engine in filter(None, (self.main, self._tenants)):
+            engine.dispose()
 
 
 def _sqlite_engine(url: URL) -> Engine:
@@ -155,7 +237,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _postgres_engine(url: URL) -> Engine:
-    return sa.create_engine(
+    engine = sa.create_engine(
         url,
         json_serializer=partial(json.dumps, ensure_ascii=False),
         pool_size=POOL_SIZE,
@@ -165,10 +247,17 @@ def _postgres_engine(url: URL) -> Engine:
         connect_args={"connect_timeout": 10, "application_name": "headway"},
         hide_parameters=True,
     )
+    event.listen(engine, "begin", _begin_postgres)
+    return engine
+
+
+def _begin_postgres(connection: Connection) -> None:
+    # Whoever has no scope acts as the login, to whom row-level security shows nothing.
+    postgresql.enter(connection, connection.get_execution_options().get("headway_scope", LOGIN))
 
 
 @contextmanager
-def _translated(place: str, variable: str) -> Iterator[None]:
+def _translated(place: str, scope: Scope, variable: str) -> Iterator[None]:
     """Database errors in our words. Their own words hold values of rows, so they stay in the cause."""
     try:
         yield
@@ -179,6 +268,12 @@ def _translated(place: str, variable: str) -> Iterator[None]:
             raise EvidenceRefusedError(
                 rule, "the quote must be a customer's words, copied from the segment"
             ) from error
+        if (
+            sqlite.REFUSAL in words
+            or getattr(error.orig, "pgcode", None) == _FORBIDDEN
+            or _ROLE_REFUSED.search(words)
+        ):
+            raise _forbidden(words, place, scope) from error
         if _LOCKED.search(words):
             raise DatabaseUnavailableError(
                 f"the database {place} is locked by another process", "wait until the other one is done, then repeat"
@@ -196,3 +291,17 @@ def _translated(place: str, variable: str) -> Iterator[None]:
         ) from error
     except NoSuchModuleError as error:
         raise ConfigurationError("the database driver is not installed", "install the project again") from error
+
+
+def _forbidden(words: str, place: str, scope: Scope) -> HeadwayError:
+    """What a refused right means depends on who asked."""
+    if _ROLE_REFUSED.search(words):
+        return ConfigurationError(
+            f"the login of {place} may not take the roles {TENANT_ROLE} and {WORKER_ROLE}", postgresql.ROLES_REMEDY
+        )
+    if scope.workspace_id is not None:
+        return OutsideWorkspaceError("a statement reached for what is not its workspace's")
+    return StoreError(
+        f"the login of {place} lacks a right on the tables",
+        "run `headway db upgrade` as the login that owns them; it gives the roles what they need",
+    )

@@ -64,7 +64,7 @@ def purge_events(records_url: str, ended_before: datetime) -> int:
         .limit(BATCH)
     )
     statement = sa.delete(_events).where(_events.c.id.in_(due.scalar_subquery()))
-    database = Database(records_url, variable="DAGSTER_DATABASE_URL")
+    database = Database(records_url, variable="DAGSTER_DATABASE_URL").as_login()
     purged = 0
     try:
         while True:

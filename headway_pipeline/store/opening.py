@@ -65,6 +65,7 @@ class Store:
         sleep: Callable[[float], None],
     ) -> None:
         self.database = database
+        self._parts = (sealing, now, sleep)
         screen = Screen(database, sealing)
         ledger = Ledger(database, now, screen)
         self.workspaces = Workspaces(database, now)
@@ -101,10 +102,6 @@ class Store:
         self.watch = Watch(database)
         self.unfinished = Unfinished(database, now)
 
-    def within(self, workspace_id: uuid.UUID) -> "Store":  # noqa: ARG002
-        """The store as one workspace may see it."""
-        return self
-
     def ping(self) -> None:
         """Ask the database for nothing.
 
@@ -113,6 +110,16 @@ class Store:
         """
         with self.database.reading() as connection:
             connection.execute(sa.text("SELECT 1"))
+
+    def within(self, workspace_id: uuid.UUID) -> "Store":
+        """The same store with one workspace in it: what is another's is neither read nor written, whatever is asked.
+
+        The database itself sees to that (`isolation/`). It shares this store's connections, and needs no closing.
+
+        Raises:
+            OutsideWorkspaceError: this store is within another workspace already.
+        """
+        return Store(self.database.within(workspace_id), *self._parts)
 
     def describe(self) -> str:
         """What database this is, without a password."""

@@ -10,17 +10,18 @@ from sqlalchemy.engine import Connection
 
 from headway_pipeline.model.errors import SchemaOutdatedError
 from headway_pipeline.store.engine import Database
+from headway_pipeline.store.isolation import postgresql
 
 __all__ = ["HEAD", "current_revision", "ensure_schema", "upgrade_database"]
 
 #: The revision this program works with; a test holds it against the migrations.
-HEAD = "0009"
+HEAD = "0010"
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 def current_revision(database: Database) -> str | None:
     """The revision of the tables; None for an empty database."""
-    with database.reading() as connection:
+    with database.as_login().reading() as connection:
         return _revision(connection)
 
 
@@ -71,11 +72,22 @@ def _upgrade(database: Database) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    with database.writing() as connection:
+    with database.as_login().writing() as connection:
+        if _is_done(connection, database):
+            return
         config.attributes["connection"] = connection
+        if not database.is_sqlite:
+            postgresql.lift(connection)
         try:
             command.upgrade(config, "head")
         except CommandError as error:
             raise SchemaOutdatedError(
                 "the tables are of a revision this program does not know", "use the program that made them, or newer"
             ) from error
+        if not database.is_sqlite:
+            postgresql.isolate(connection)
+
+
+def _is_done(connection: Connection, database: Database) -> bool:
+    """Whether nothing is left to do; what is isolated already is not locked again."""
+    return _revision(connection) == HEAD and (database.is_sqlite or not postgresql.gaps(connection))

@@ -184,6 +184,19 @@ def test_upgrading_says_where_the_tables_are(headway: Headway, empty_home: Path)
     assert headway("db", "upgrade").err.strip() == f"the tables are at revision {HEAD}"
 
 
+def test_the_sql_for_the_roles_is_printed_for_a_login_and_is_no_ones_on_sqlite(
+    headway: Headway, empty_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = headway("db", "roles")
+    assert (refused.code, refused.out) == (1, "")
+    assert "SQLite has no roles" in refused.err
+    monkeypatch.setenv("DATABASE_URL", "postgresql://ada:hunter2@127.0.0.1:1/none")
+    assert "quote_ident('ada')" in headway("db", "roles").out
+    assert "quote_ident('o''hara')" in headway("db", "roles", "--login", "o'hara").out
+    monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1:1/none")
+    assert "names no login" in headway("db", "roles").err
+
+
 def test_the_doctor_finds_a_fresh_installation_fit(headway: Headway, empty_home: Path) -> None:
     said = headway("doctor", "--format", "json")
     findings = {found["name"]: found for found in json.loads(said.out)}

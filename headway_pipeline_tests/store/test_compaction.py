@@ -10,6 +10,7 @@ from sqlalchemy.engine import make_url
 
 from headway_pipeline.model.errors import DatabaseUnavailableError
 from headway_pipeline.store import Store, compaction, open_store
+from headway_pipeline.store.isolation.postgresql import roles_sql
 from headway_pipeline.store.sealing import CredentialSealer
 from headway_pipeline.store.tables import audit_log
 from headway_pipeline_tests.conftest import TEST_KEY
@@ -88,15 +89,14 @@ def test_where_the_role_may_not_vacuum_the_words_say_so(postgres: Postgres, post
     owner = open_store(url, sealing=sealing)
     assert owner.compact().startswith("VACUUM ran over the tables. Until their pages are written over")
     role, password = f"reader_{secrets.token_hex(4)}", secrets.token_hex(8)
-    with owner.database.writing() as connection:
+    with owner.database.as_login().writing() as connection:
         connection.exec_driver_sql(f"CREATE ROLE {role} LOGIN PASSWORD '{password}'")
-        connection.exec_driver_sql(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
+        connection.exec_driver_sql(roles_sql(role))
     limited_url = make_url(url).set(username=role, password=password).render_as_string(hide_password=False)
     limited = open_store(limited_url, sealing=sealing)
     assert limited.compact().startswith("VACUUM was not permitted to this role")
     limited.close()
-    with owner.database.writing() as connection:
-        connection.exec_driver_sql(f"DROP OWNED BY {role}")
+    with owner.database.as_login().writing() as connection:
         connection.exec_driver_sql(f"DROP ROLE {role}")
     owner.close()
     postgres.drop(url)

@@ -63,7 +63,7 @@ def test_an_empty_database_is_set_up_when_it_is_opened(tmp_path: Path) -> None:
 def test_tables_of_another_version_are_left_alone_and_the_words_say_what_to_do(
     database_url: str, store: Store
 ) -> None:
-    with store.database.writing() as connection:
+    with store.database.as_login().writing() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(SchemaOutdatedError, match="headway db upgrade"):
         open_store(database_url, sealing=sealing)
@@ -85,7 +85,7 @@ def test_decisions_made_before_learn_which_call_they_are_about(
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     ids = {name: uuid.uuid4() for name in ("workspace", "message", "item", "decision")}
-    with database.writing() as connection:
+    with database.as_login().writing() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
         for statement in OLD_ROWS:
@@ -124,7 +124,7 @@ def test_what_was_found_and_decided_before_is_searchable_and_stands_once(
     config.set_main_option("script_location", str(MIGRATIONS))
     names = ("workspace", "message", "item", "decision", "other", "theme", "older", "newer", "unfiled")
     ids = {name: uuid.uuid4() for name in names}
-    with database.writing() as connection:
+    with database.as_login().writing() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0006")
         for statement in (*OLD_ROWS[:4], *ROWS_OF_0006):
