@@ -18,18 +18,28 @@ import dagster as dg
 from headway_pipeline.ingestion.run import Progress
 from headway_pipeline.model.errors import ConfigurationError, InputError
 from headway_pipeline.model.usage import Usage
+from headway_pipeline.model.windows import days_between
+from headway_pipeline.orchestration.assets import CHAIN
 from headway_pipeline.orchestration.graph import build_defs
 from headway_pipeline.orchestration.jobs import INGEST_JOB
 from headway_pipeline.orchestration.metadata import BY_SOURCE, MODEL
-from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, range_tags
+from headway_pipeline.orchestration.partitions import (
+    WORKSPACE_PARTITIONS,
+    build_partitions,
+    partition_key,
+    range_tags,
+    workspace_days,
+)
 from headway_pipeline.settings import Settings
 
 __all__ = [
     "IngestOutcome",
     "IngestRequest",
     "dagster_home",
+    "days_to_do",
     "ingest",
     "prepare_instance",
+    "refuse_early_days",
 ]
 
 #: What a fresh instance folder gets. Telemetry would name this project's assets to somebody else.
@@ -76,6 +86,7 @@ class IngestOutcome:
         failures: what went wrong, in words for people; empty where the run succeeded.
         failed_checks: checks that did not pass, with their words.
         warnings: the same of checks that only warn.
+        incomplete: the days that the last asset of the request did not record; a later run must do them again.
         is_incomplete_only: nothing broke; the run is red because some days could not be completed.
         is_interrupted: somebody stopped it.
     """
@@ -87,6 +98,7 @@ class IngestOutcome:
     failures: tuple[str, ...]
     failed_checks: Mapping[str, str]
     warnings: Mapping[str, str] = field(default_factory=dict)
+    incomplete: tuple[date, ...] = ()
     is_incomplete_only: bool = False
     is_interrupted: bool = False
 
@@ -144,11 +156,7 @@ def ingest(
     Raises:
         InputError: the days lie before the start of the partitions.
     """
-    if request.since < settings.start_date:
-        raise InputError(
-            f"{request.since} is before {settings.start_date}, the first day of this installation",
-            f"ask for days from {settings.start_date} on; HEADWAY_START_DATE sets it before the first run",
-        )
+    refuse_early_days(settings, request.since)
     defs = build_defs({"progress": _ShownProgress(progress), **(overrides or {})})
     with _instance(settings) as instance, _quiet(verbose=request.verbose):
         instance.add_dynamic_partitions(WORKSPACE_PARTITIONS, [request.slug])
@@ -159,7 +167,36 @@ def ingest(
             raise_on_error=False,
             asset_selection=[dg.AssetKey(name) for name in request.assets] or None,
         )
-    return _outcome(result)
+    return _outcome(result, request)
+
+
+def refuse_early_days(settings: Settings, since: date) -> None:
+    """Refuse days that no partition stands for.
+
+    Raises:
+        InputError: `since` lies before the start of the partitions.
+    """
+    if since < settings.start_date:
+        raise InputError(
+            f"{since} is before {settings.start_date}, the first day of this installation",
+            f"ask for days from {settings.start_date} on; HEADWAY_START_DATE sets it before the first run",
+        )
+
+
+def days_to_do(settings: Settings, slug: str, since: date, until: date) -> list[date]:
+    """The days whose last asset failed or is missing in Dagster's records, as its pages say it.
+
+    Days that a run holds at present count, too: the run may have been killed, and where it lives it is not disturbed,
+    for it holds the workspace's lease.
+    """
+    keys = {partition_key(slug, day): day for day in days_between(since, until)}
+    with _instance(settings) as instance:
+        instance.add_dynamic_partitions(WORKSPACE_PARTITIONS, [slug])
+        standing = instance.get_status_by_partition(
+            dg.AssetKey(CHAIN[-1]), list(keys), build_partitions(settings.start_date)
+        )
+    done = {key for key, status in (standing or {}).items() if status is not None and status.value == "MATERIALIZED"}
+    return [day for key, day in keys.items() if key not in done]
 
 
 @contextmanager
@@ -204,7 +241,7 @@ def _run_config(request: IngestRequest) -> dict[str, Any]:
     }
 
 
-def _outcome(result: dg.ExecuteInProcessResult) -> IngestOutcome:
+def _outcome(result: dg.ExecuteInProcessResult, request: IngestRequest) -> IngestOutcome:
     counts: dict[str, dict[str, int]] = {}
     usage = Usage()
     for event in result.all_events:
@@ -234,9 +271,21 @@ def _outcome(result: dg.ExecuteInProcessResult) -> IngestOutcome:
         _failures(result),
         checks[dg.AssetCheckSeverity.ERROR],
         checks[dg.AssetCheckSeverity.WARN],
+        _incomplete(result, request),
         is_incomplete_only=failed_steps <= {"theme_matched_features"},
         is_interrupted="DagsterExecutionInterruptedError" in errors,
     )
+
+
+def _incomplete(result: dg.ExecuteInProcessResult, request: IngestRequest) -> tuple[date, ...]:
+    last = dg.AssetKey((request.assets or CHAIN)[-1])
+    recorded = [
+        event.partition
+        for event in result.all_events
+        if event.is_step_materialization and event.asset_key == last and event.partition is not None
+    ]
+    done = {day for part in workspace_days(recorded) for day in part.keys}
+    return tuple(day for day in days_between(request.since, request.until) if day not in done)
 
 
 def _json(shown: object) -> dict[str, Any]:
