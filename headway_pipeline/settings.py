@@ -13,9 +13,11 @@ __all__ = ["ENVIRONMENT_VARIABLES", "Settings", "current_settings", "find_home",
 #: Every variable the project reads, with what it is for; the documentation is tested against this.
 ENVIRONMENT_VARIABLES: Mapping[str, str] = {
     "DATABASE_URL": "database of calls and features; SQLite in HEADWAY_HOME when unset",
+    "DAGSTER_DATABASE_URL": "database of Dagster's records, where it is not a schema of its own beside DATABASE_URL's tables",
     "HEADWAY_HOME": "folder of the embedded database, the key file and Dagster's instance",
     "HEADWAY_SECRET_KEY": "keys that seal credentials, comma-separated, newest first",
     "HEADWAY_START_DATE": "first day of the date partitions, taken at the first run",
+    "HEADWAY_EVENT_LOG_DAYS": "how many days the events of finished runs are kept",
     "HEADWAY_EVAL_DATA": "folder of labelled sets for `headway eval` and the asset `evaluation`",
     "HEADWAY_ALLOWED_HOSTS": "API hosts beside the vendors' own, comma-separated",
     "HEADWAY_MODEL": "language model that reads the calls, `provider:model` or `provider`",
@@ -45,6 +47,7 @@ IGNORED_VARIABLES: Mapping[str, str] = {
 HOME_FOLDER = ".headway"
 DEFAULT_YEARS_BACK = 2
 DEFAULT_CALLS_AT_ONCE = 16
+DEFAULT_EVENT_LOG_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,8 @@ class Settings:
         environment: the variables sources and models may read credentials from.
         budget_usd: the most that models may cost a workspace in a calendar month, or None.
         calls_at_once: how many calls a model reads at the same time.
+        dagster_database_url: DAGSTER_DATABASE_URL, or None; may hold a password, so it is never shown.
+        event_log_days: how many days the events of finished runs are kept.
     """
 
     home: Path
@@ -68,6 +73,8 @@ class Settings:
     environment: Mapping[str, str] = field(repr=False, default_factory=dict)
     budget_usd: float | None = None
     calls_at_once: int = DEFAULT_CALLS_AT_ONCE
+    dagster_database_url: str | None = field(repr=False, default=None)
+    event_log_days: int = DEFAULT_EVENT_LOG_DAYS
 
     @property
     def is_embedded(self) -> bool:
@@ -145,6 +152,8 @@ def load_settings(environment: Mapping[str, str], working_folder: Path) -> Setti
         environment=dict(environment),
         budget_usd=_number(environment, "HEADWAY_BUDGET_USD", at_least=0.0),
         calls_at_once=int(_number(environment, "HEADWAY_CALLS_AT_ONCE", at_least=1.0) or DEFAULT_CALLS_AT_ONCE),
+        dagster_database_url=environment.get("DAGSTER_DATABASE_URL") or None,
+        event_log_days=int(_number(environment, "HEADWAY_EVENT_LOG_DAYS", at_least=1.0) or DEFAULT_EVENT_LOG_DAYS),
     )
 
 

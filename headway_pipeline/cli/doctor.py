@@ -107,7 +107,7 @@ def _analyst(settings: Settings) -> str:
 
 def _dagster(settings: Settings) -> str:
     from headway_pipeline.orchestration.graph import build_defs
-    from headway_pipeline.orchestration.launch import dagster_home
+    from headway_pipeline.orchestration.instance import dagster_home
 
     graph = build_defs().resolve_asset_graph()
     return f"{len(graph.get_all_asset_keys())} assets load; its records are in {dagster_home(settings)}"

@@ -1,55 +1,128 @@
-"""`headway up`: Dagster's webserver and daemon on this machine's loopback."""
+"""`headway up`: Dagster's code server, daemon and pages on this machine's loopback, as one program."""
 
+import json
 import os
 import shutil
 import socket
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from headway_pipeline.cli.context import opened, ready_settings, verbose_option
 from headway_pipeline.cli.output import say
+from headway_pipeline.cli.supervisor import Child, answers_at, answers_on, supervise
 from headway_pipeline.model.errors import ConfigurationError
 
 __all__ = ["command"]
 
-WORKSPACE_FILE = "workspace.yaml"
+LOCATION = "headway_pipeline"
+DEFINITIONS = "headway_pipeline.definitions"
+#: What a Unix socket's path may be long on every system.
+MOST_SOCKET_PATH = 100
 
 
 @click.command(name="up")
 @click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Of Dagster's pages.")
+@click.option(
+    "--read-only-port",
+    type=click.IntRange(0, 65535),
+    default=3001,
+    show_default=True,
+    help="Of the same pages without anything that changes something; 0 for none.",
+)
 @verbose_option
-def command(port: int, verbose: bool) -> None:
+def command(port: int, read_only_port: int, verbose: bool) -> int:
     """Start Dagster on the loopback address until Ctrl-C.
 
     Dagster's pages have no login: whoever reaches the port can do everything. Keep it on loopback.
     """
+    from headway_pipeline.orchestration.instance import process_environment
     from headway_pipeline.orchestration.launch import prepare_instance
 
-    _require_free(port)
+    _require_free(port, "--port")
+    if read_only_port:
+        _require_free(read_only_port, "--read-only-port")
     settings = ready_settings()
     with opened() as store:
         slugs = [workspace.slug for workspace in store.workspaces.list()]
     home = prepare_instance(settings, slugs)
-    dagster = Path(sys.executable).with_name("dagster")
-    if not dagster.exists() and shutil.which("dagster") is None:
-        raise ConfigurationError(
-            "the command `dagster` is not installed beside this one", "install the project again"
-        )
-    executable = str(dagster) if dagster.exists() else "dagster"
-    say(f"Dagster at http://127.0.0.1:{port} with its records in {home}; Ctrl-C stops it")
-    environment = {**os.environ, "DAGSTER_HOME": str(home), "DAGSTER_DISABLE_TELEMETRY": "1"}
-    arguments = ["dev", "-w", str(_workspace_file()), "-h", "127.0.0.1", "-p", str(port)]
+    environment = {**os.environ, **process_environment(settings)}
     if not verbose:
-        arguments += ["--log-level", "warning"]
-        # `dagster dev` announces its successor `dg dev` at every start.
         environment.setdefault("PYTHONWARNINGS", "ignore")
-    os.execve(executable, [executable, *arguments], environment)  # noqa: S606  # our own interpreter's neighbour
+    say(f"starting Dagster with its records in {home}; Ctrl-C stops it")
+    with _run_folder() as folder:
+        children = _children(folder, port, read_only_port, log_level="info" if verbose else "warning")
+        return supervise(children, environment, say)
 
 
-def _require_free(port: int) -> None:
+def _children(folder: Path, port: int, read_only_port: int, *, log_level: str) -> list[Child]:
+    """Everything that is kept running; a further server is a further entry."""
+    code_socket = str(folder / "code.sock")
+    workspace = folder / "workspace.yaml"
+    # JSON is YAML, and quotes any path.
+    server = {"grpc_server": {"socket": code_socket, "location_name": LOCATION}}
+    workspace.write_text(json.dumps({"load_from": [server]}), encoding="utf-8")
+    pages = (
+        *(_program("dagster-webserver"), "-w", str(workspace), "-h", "127.0.0.1"),
+        *("--log-level", "warning", "--dagster-log-level", log_level),
+    )
+    code = (
+        *(_program("dagster"), "api", "grpc", "-m", DEFINITIONS, "--socket", code_socket),
+        *("--location-name", LOCATION, "--log-level", log_level),
+    )
+    children = [
+        Child("code server", code, answers_on(code_socket), is_first=True),
+        Child("daemon", (_program("dagster-daemon"), "run", "-w", str(workspace), "--log-level", log_level)),
+        Child(
+            "webserver",
+            (*pages, "-p", str(port)),
+            answers_at(port),
+            f"Dagster at http://127.0.0.1:{port}",
+        ),
+    ]
+    if read_only_port:
+        children.append(
+            Child(
+                "read-only webserver",
+                (*pages, "-p", str(read_only_port), "--read-only"),
+                answers_at(read_only_port),
+                f"to look only: http://127.0.0.1:{read_only_port}",
+            )
+        )
+    return children
+
+
+def _program(name: str) -> str:
+    """The program of that name beside this interpreter, else in PATH.
+
+    Raises:
+        ConfigurationError: it is in neither.
+    """
+    beside = Path(sys.executable).with_name(name)
+    found = str(beside) if beside.exists() else shutil.which(name)
+    if found is None:
+        raise ConfigurationError(
+            f"the command `{name}` is not installed beside this one", "install the project again"
+        )
+    return found
+
+
+@contextmanager
+def _run_folder() -> Iterator[Path]:
+    """A folder for the socket of the code server, which asks nobody who they are: open to its owner only."""
+    with tempfile.TemporaryDirectory(prefix="headway-") as made:
+        if len(made) > MOST_SOCKET_PATH:
+            raise ConfigurationError(
+                f"the path {made} is too long for a socket", "set TMPDIR to a folder with a short path"
+            )
+        yield Path(made)
+
+
+def _require_free(port: int, option: str) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -57,15 +130,5 @@ def _require_free(port: int) -> None:
         except OSError as error:
             raise ConfigurationError(
                 f"port {port} cannot be had ({error.strerror})",
-                "stop what listens there, or give another --port",
+                f"stop what listens there, or give another {option}",
             ) from error
-
-
-def _workspace_file() -> Path:
-    """The project's `workspace.yaml`, or one like it where the package is installed without its folder."""
-    beside = Path(__file__).resolve().parents[2] / WORKSPACE_FILE
-    if beside.exists():
-        return beside
-    made = Path(tempfile.mkdtemp(prefix="headway-")) / WORKSPACE_FILE
-    made.write_text("load_from:\n  - python_module: headway_pipeline.definitions\n", encoding="utf-8")
-    return made

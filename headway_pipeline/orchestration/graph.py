@@ -13,6 +13,7 @@ from headway_pipeline.evaluation.labelled import EVAL_DATA
 from headway_pipeline.orchestration.assets import build_assets, evaluation_asset
 from headway_pipeline.orchestration.checks import build_checks
 from headway_pipeline.orchestration.connector_health import build_connector_check
+from headway_pipeline.orchestration.event_log import build_purge_job, build_purge_schedule
 from headway_pipeline.orchestration.jobs import build_batches_job, build_evaluation_job, build_ingest_job
 from headway_pipeline.orchestration.partitions import build_partitions
 from headway_pipeline.orchestration.resources import build_resources
@@ -45,9 +46,10 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
         jobs=[
             build_ingest_job(),
             build_batches_job(),
+            build_purge_job(),
             *([build_evaluation_job()] if has_labelled_sets else []),
         ],
-        schedules=build_schedules(),
+        schedules=[*build_schedules(), build_purge_schedule()],
         sensors=build_sensors(),
         resources={**build_resources(discover()), **(resource_overrides or {})},
         executor=dg.in_process_executor,

@@ -4,7 +4,6 @@ The job is the one Dagster runs, with the same partitions, in this process.
 """
 
 import logging
-import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,11 +15,12 @@ from typing import Any
 import dagster as dg
 
 from headway_pipeline.ingestion.run import Progress
-from headway_pipeline.model.errors import ConfigurationError, InputError
+from headway_pipeline.model.errors import InputError
 from headway_pipeline.model.usage import Usage
 from headway_pipeline.model.windows import days_between
 from headway_pipeline.orchestration.assets import CHAIN
 from headway_pipeline.orchestration.graph import build_defs
+from headway_pipeline.orchestration.instance import dagster_home, opened_instance
 from headway_pipeline.orchestration.jobs import INGEST_JOB
 from headway_pipeline.orchestration.metadata import BY_SOURCE, MODEL
 from headway_pipeline.orchestration.partitions import (
@@ -35,22 +35,11 @@ from headway_pipeline.settings import Settings
 __all__ = [
     "IngestOutcome",
     "IngestRequest",
-    "dagster_home",
     "days_to_do",
     "ingest",
     "prepare_instance",
     "refuse_early_days",
 ]
-
-#: What a fresh instance folder gets. Telemetry would name this project's assets to somebody else.
-DAGSTER_YAML = """\
-# Dagster's own records (runs, events) in SQLite, beside the embedded database. Made by headway.
-telemetry:
-  enabled: false
-# The first visit would open with an invitation to a newsletter.
-nux:
-  enabled: false
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,30 +102,9 @@ class _ShownProgress:
         return self._shown
 
 
-def dagster_home(settings: Settings) -> Path:
-    """The instance folder: DAGSTER_HOME where it is set, else the one in HEADWAY_HOME, made ready.
-
-    Raises:
-        ConfigurationError: DAGSTER_HOME names no folder.
-    """
-    named = os.environ.get("DAGSTER_HOME")
-    if named:
-        if not Path(named).is_dir():
-            raise ConfigurationError(
-                f"DAGSTER_HOME names {named}, which is no folder", "make it, or unset DAGSTER_HOME"
-            )
-        return Path(named)
-    settings.prepare_home()
-    home = settings.dagster_home
-    config = home / "dagster.yaml"
-    if not config.exists():
-        config.write_text(DAGSTER_YAML, encoding="utf-8")
-    return home
-
-
 def prepare_instance(settings: Settings, slugs: Sequence[str]) -> Path:
-    """Make the instance folder ready and give every workspace its partition; returns the folder."""
-    with _instance(settings) as instance:
+    """Make the instance ready and give every workspace its partition; returns its folder."""
+    with opened_instance(settings) as instance:
         instance.add_dynamic_partitions(WORKSPACE_PARTITIONS, list(slugs))
     return dagster_home(settings)
 
@@ -158,7 +126,7 @@ def ingest(
     """
     refuse_early_days(settings, request.since)
     defs = build_defs({"progress": _ShownProgress(progress), **(overrides or {})})
-    with _instance(settings) as instance, _quiet(verbose=request.verbose):
+    with opened_instance(settings) as instance, _quiet(verbose=request.verbose):
         instance.add_dynamic_partitions(WORKSPACE_PARTITIONS, [request.slug])
         result = defs.resolve_job_def(INGEST_JOB).execute_in_process(
             instance=instance,
@@ -190,20 +158,13 @@ def days_to_do(settings: Settings, slug: str, since: date, until: date) -> list[
     for it holds the workspace's lease.
     """
     keys = {partition_key(slug, day): day for day in days_between(since, until)}
-    with _instance(settings) as instance:
+    with opened_instance(settings) as instance:
         instance.add_dynamic_partitions(WORKSPACE_PARTITIONS, [slug])
         standing = instance.get_status_by_partition(
             dg.AssetKey(CHAIN[-1]), list(keys), build_partitions(settings.start_date)
         )
     done = {key for key, status in (standing or {}).items() if status is not None and status.value == "MATERIALIZED"}
     return [day for key, day in keys.items() if key not in done]
-
-
-@contextmanager
-def _instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
-    os.environ["DAGSTER_HOME"] = str(dagster_home(settings))
-    with dg.DagsterInstance.get() as instance:
-        yield instance
 
 
 @contextmanager

@@ -29,8 +29,11 @@ EVIDENCE_REFUSED = "evidence refused"
 _LOCKED = re.compile(r"database is locked|could not obtain lock|deadlock detected", re.IGNORECASE)
 
 
-def database_url(named: str) -> URL:
+def database_url(named: str, *, variable: str = "DATABASE_URL") -> URL:
     """The URL with the driver this project installs; `postgresql://` means psycopg2 here.
+
+    Args:
+        variable: where it was named, for people.
 
     Raises:
         ConfigurationError: it is no URL of SQLite or PostgreSQL. The URL is not shown: it may hold a password.
@@ -40,11 +43,11 @@ def database_url(named: str) -> URL:
     except (ArgumentError, ValueError):
         # Neither shown nor chained: what could not be read may be a password.
         raise ConfigurationError(
-            "DATABASE_URL is no database URL", "write sqlite:///path or postgresql://user:password@host/name"
+            f"{variable} is no database URL", "write sqlite:///path or postgresql://user:password@host/name"
         ) from None
     if url.get_backend_name() != "sqlite" and re.search(r"[@:/]", f"{url.host or ''}{url.database or ''}"):
         raise ConfigurationError(
-            "DATABASE_URL cannot be told apart into password, host and name", "percent-encode the password in it"
+            f"{variable} cannot be told apart into password, host and name", "percent-encode the password in it"
         )
     if url.get_backend_name() in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg2")
@@ -58,8 +61,9 @@ def database_url(named: str) -> URL:
 class Database:
     """An engine with the project's settings, and transactions that raise this project's errors."""
 
-    def __init__(self, named: str) -> None:
-        self.url = database_url(named)
+    def __init__(self, named: str, *, variable: str = "DATABASE_URL") -> None:
+        self.url = database_url(named, variable=variable)
+        self._variable = variable
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self.url)
 
@@ -70,7 +74,7 @@ class Database:
         Raises:
             StoreError: the database cannot be read.
         """
-        with _translated(self.place), self.engine.connect() as connection:
+        with _translated(self.place, self._variable), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -81,7 +85,7 @@ class Database:
             EvidenceRefusedError: a trigger refused a quote.
             StoreError: the database cannot be written.
         """
-        with _translated(self.place), self.engine.connect() as connection:
+        with _translated(self.place, self._variable), self.engine.connect() as connection:
             if self.is_sqlite:
                 # A deferred transaction that reads first may not be upgraded while another one writes: the busy
                 # timeout does not apply to that. Taking the write lock at once makes waiting work.
@@ -96,7 +100,7 @@ class Database:
         Raises:
             StoreError: the database cannot be reached or refuses.
         """
-        with _translated(self.place), self.engine.connect() as connection:
+        with _translated(self.place, self._variable), self.engine.connect() as connection:
             yield connection.execution_options(isolation_level="AUTOCOMMIT", headway_alone=True)
 
     @property
@@ -158,7 +162,7 @@ def _postgres_engine(url: URL) -> Engine:
 
 
 @contextmanager
-def _translated(place: str) -> Iterator[None]:
+def _translated(place: str, variable: str) -> Iterator[None]:
     """Database errors in our words. Their own words hold values of rows, so they stay in the cause."""
     try:
         yield
@@ -175,7 +179,7 @@ def _translated(place: str) -> Iterator[None]:
             ) from error
         if isinstance(error, OperationalError | InterfaceError):
             raise DatabaseUnavailableError(
-                f"the database {place} cannot be reached or used", "see that it runs and DATABASE_URL is right"
+                f"the database {place} cannot be reached or used", f"see that it runs and {variable} is right"
             ) from error
         raise StoreError(
             f"the database {place} refused a statement ({type(error.orig).__name__})", "--verbose shows which"

@@ -39,6 +39,7 @@ class Stack:
     """A running installation."""
 
     url: str
+    read_only_url: str
     installation: Installation
     second: Workspace
 
@@ -97,11 +98,13 @@ def stack(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         home = tmp_path_factory.mktemp("up") / "home"
         with installed(home, environment, *calls) as installation:
             second = _add_second(installation.sandbox, installation)
-            port = _free_port()
-            process = _start(home, port)
+            port, read_only_port = _free_port(), _free_port()
+            process = _start(home, port, read_only_port)
             try:
                 _wait_until_up(port, process)
-                stack = Stack(f"http://127.0.0.1:{port}", installation, second)
+                _wait_until_up(read_only_port, process)
+                urls = [f"http://127.0.0.1:{found}" for found in (port, read_only_port)]
+                stack = Stack(*urls, installation, second)
                 stack.stop_schedules()
                 yield stack
             finally:
@@ -124,11 +127,11 @@ def _free_port() -> int:
         return port
 
 
-def _start(home: Path, port: int) -> "subprocess.Popen[bytes]":
+def _start(home: Path, port: int, read_only_port: int) -> "subprocess.Popen[bytes]":
     program = "from headway_pipeline.cli.main import run; run()"
     with (home.parent / "up.log").open("wb") as log:
         return subprocess.Popen(
-            [sys.executable, "-c", program, "up", "--port", str(port)],
+            [sys.executable, "-c", program, "up", "--port", str(port), "--read-only-port", str(read_only_port)],
             stdout=log,
             stderr=log,
             stdin=subprocess.DEVNULL,

@@ -6,6 +6,7 @@ The tests build on one another in their order: the backfill's results are what t
 import re
 from datetime import timedelta
 
+import requests
 from playwright.sync_api import Page, expect
 
 from headway_pipeline_tests.browser.conftest import SECOND, Stack
@@ -83,6 +84,20 @@ def test_complete_keys_show_as_materialized_and_incomplete_ones_as_failed(page: 
     expect(page.get_by_text("failed, and did not materialize this asset").first).to_be_visible()
     page.goto(f"{stack.url}/assets/theme_matched_features?view=partitions&partition={day(1)}%7C{SECOND}")
     expect(page.get_by_text("Materialized", exact=True).first).to_be_visible()
+
+
+def test_the_read_only_pages_show_the_same_and_change_nothing(page: Page, stack: Stack) -> None:
+    page.goto(f"{stack.read_only_url}/assets/theme_matched_features?view=partitions&partition={day(1)}%7C{SECOND}")
+    expect(page.get_by_text("Materialized", exact=True).first).to_be_visible()
+    add = 'addDynamicPartition(partitionsDefName: "workspace", partitionKey: "acme", repositorySelector: '
+    add += '{repositoryName: "__repository__", repositoryLocationName: "headway_pipeline"}) {__typename}'
+    asked = {"query": f"mutation {{{add}}}"}
+    for url, expected in (
+        (stack.read_only_url, "UnauthorizedError"),
+        (stack.url, "DuplicateDynamicPartitionError"),
+    ):
+        answer = requests.post(f"{url}/graphql", json=asked, timeout=60).json()
+        assert answer["data"]["addDynamicPartition"]["__typename"] == expected
 
 
 def test_with_the_key_mended_the_next_backfill_completes_the_failed_day(page: Page, stack: Stack) -> None:

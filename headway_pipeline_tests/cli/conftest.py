@@ -62,7 +62,7 @@ def records_in_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     with dg.DagsterInstance.ephemeral() as instance:
         monkeypatch.setattr(
-            "headway_pipeline.orchestration.launch._instance", lambda _settings: nullcontext(instance)
+            "headway_pipeline.orchestration.launch.opened_instance", lambda _settings: nullcontext(instance)
         )
         yield
 

@@ -209,7 +209,7 @@ def test_days_that_a_killed_run_held_are_done_again_with_missing(
 ) -> None:
     """A process that is killed leaves its run `STARTED`: its keys are in progress, and nobody works on them."""
     headway(*BACKFILL)
-    with launch._instance(installation.settings) as instance:
+    with launch.opened_instance(installation.settings) as instance:
         since = TODAY.date() - timedelta(days=4)
         run = instance.create_run_for_job(
             build_defs().resolve_job_def("ingest"), tags=range_tags("acme", since, since + timedelta(days=1))
