@@ -18,6 +18,7 @@ ENVIRONMENT_VARIABLES: Mapping[str, str] = {
     "HEADWAY_SECRET_KEY": "keys that seal credentials, comma-separated, newest first",
     "HEADWAY_START_DATE": "first day of the date partitions, taken at the first run",
     "HEADWAY_EVENT_LOG_DAYS": "how many days the events of finished runs are kept",
+    "HEADWAY_FIRST_DAYS": "how many days before it was added a connector is ingested from by itself",
     "HEADWAY_EVAL_DATA": "folder of labelled sets for `headway eval` and the asset `evaluation`",
     "HEADWAY_ALLOWED_HOSTS": "API hosts beside the vendors' own, comma-separated",
     "HEADWAY_MODEL": "language model that reads the calls, `provider:model` or `provider`",
@@ -48,6 +49,8 @@ HOME_FOLDER = ".headway"
 DEFAULT_YEARS_BACK = 2
 DEFAULT_CALLS_AT_ONCE = 16
 DEFAULT_EVENT_LOG_DAYS = 30
+#: As far back as the weekly schedule lists again.
+DEFAULT_FIRST_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class Settings:
         calls_at_once: how many calls a model reads at the same time.
         dagster_database_url: DAGSTER_DATABASE_URL, or None; may hold a password, so it is never shown.
         event_log_days: how many days the events of finished runs are kept.
+        first_days: how many days before it was added a connector is ingested from by itself; 0 for not at all.
     """
 
     home: Path
@@ -75,6 +79,7 @@ class Settings:
     calls_at_once: int = DEFAULT_CALLS_AT_ONCE
     dagster_database_url: str | None = field(repr=False, default=None)
     event_log_days: int = DEFAULT_EVENT_LOG_DAYS
+    first_days: int = DEFAULT_FIRST_DAYS
 
     @property
     def is_embedded(self) -> bool:
@@ -143,6 +148,7 @@ def load_settings(environment: Mapping[str, str], working_folder: Path) -> Setti
         ConfigurationError: a variable has no usable value.
     """
     home = find_home(environment, working_folder.absolute())
+    first_days = _number(environment, "HEADWAY_FIRST_DAYS", at_least=0.0)
     return Settings(
         home=home,
         database_url=environment.get("DATABASE_URL") or f"sqlite:///{home / 'headway.db'}",
@@ -154,6 +160,7 @@ def load_settings(environment: Mapping[str, str], working_folder: Path) -> Setti
         calls_at_once=int(_number(environment, "HEADWAY_CALLS_AT_ONCE", at_least=1.0) or DEFAULT_CALLS_AT_ONCE),
         dagster_database_url=environment.get("DAGSTER_DATABASE_URL") or None,
         event_log_days=int(_number(environment, "HEADWAY_EVENT_LOG_DAYS", at_least=1.0) or DEFAULT_EVENT_LOG_DAYS),
+        first_days=DEFAULT_FIRST_DAYS if first_days is None else int(first_days),
     )
 
 

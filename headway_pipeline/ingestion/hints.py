@@ -13,7 +13,7 @@ from headway_pipeline.sources.webhooks import WebhookDelivery, WebhookTrust
 from headway_pipeline.store import Store
 from headway_pipeline.store.hints import DueHint
 
-__all__ = ["HintedDays", "hinted_days", "receive_webhook"]
+__all__ = ["HintedDays", "hinted_days", "receive_webhook", "settled_hints"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +64,24 @@ def hinted_days(hints: Iterable[DueHint], *, start: date, today: date) -> Iterat
     """
     by_day: dict[uuid.UUID, dict[date, set[uuid.UUID]]] = defaultdict(lambda: defaultdict(set))
     for hint in hints:
-        for day in _days_of(hint):
-            by_day[hint.workspace_id][min(max(day, start), today)].add(hint.id)
+        for day in _days_of(hint, start, today):
+            by_day[hint.workspace_id][day].add(hint.id)
     for workspace_id, days in sorted(by_day.items()):
         for first, last in consecutive_runs(list(days)):
             settled = frozenset().union(*(ids for day, ids in days.items() if first <= day <= last))
             yield HintedDays(workspace_id, first, last, settled)
 
 
-def _days_of(hint: DueHint) -> set[date]:
-    """The day its call started on; where that is not told, the day it came on and the one before."""
+def settled_hints(hints: Iterable[DueHint], *, start: date, today: date) -> frozenset[uuid.UUID]:
+    """The hints whose days their connector listed to the end after they came, whoever asked for that."""
+    return frozenset(hint.id for hint in hints if _days_of(hint, start, today) <= hint.listed_since)
+
+
+def _days_of(hint: DueHint, start: date, today: date) -> set[date]:
+    """The day its call started on, else the day it came and the one before; moved to where there are partitions."""
     if hint.occurred_at is not None:
-        return {hint.occurred_at.date()}
-    came = hint.received_at.date()
-    return {came, came - timedelta(days=1)}
+        days = {hint.occurred_at.date()}
+    else:
+        came = hint.received_at.date()
+        days = {came, came - timedelta(days=1)}
+    return {min(max(day, start), today) for day in days}

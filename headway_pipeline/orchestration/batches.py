@@ -5,33 +5,29 @@ Concept: https://docs.dagster.io/guides/automate/sensors
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import dagster as dg
 
 from headway_pipeline.ingestion.batches import has_due_batches
 from headway_pipeline.llm.discovery import connect
+from headway_pipeline.orchestration.automation.requests import IN_PROGRESS, busy_workspaces
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.orchestration.jobs import BATCHES_JOB, INGEST_JOB, READING
-from headway_pipeline.orchestration.partitions import partition_key
+from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, range_tags
 from headway_pipeline.orchestration.resources import LedgerResource
 from headway_pipeline.settings import current_settings
 from headway_pipeline.store.batches import BatchDays, ReadyDays
 
 __all__ = ["Reading", "build_batch_sensors", "decide_readings"]
 
+ASKED_BY = "sensor landed_answers"
 #: Where Dagster keeps a requested run's key.
 RUN_KEY_TAG = "dagster/run_key"
 #: A tick may take a minute in all.
 POLL_TIMEOUT_S = 15.0
 #: Runs of older batches were requested long ago.
 RECENT = timedelta(days=7)
-IN_PROGRESS = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +36,8 @@ class Reading:
 
     key: str
     slug: str
-    start: str
-    end: str
+    first: date
+    last: date
 
 
 def decide_readings(
@@ -69,7 +65,7 @@ def decide_readings(
 def _reading(key: str, parts: Sequence[BatchDays | ReadyDays]) -> Reading:
     slug = parts[0].slug
     first, last = min(days.first for days in parts), max(days.last for days in parts)
-    return Reading(key, slug, partition_key(slug, first), partition_key(slug, last))
+    return Reading(key, slug, first, last)
 
 
 def build_batch_sensors() -> list[dg.SensorDefinition]:
@@ -116,13 +112,14 @@ def _landed_answers() -> dg.SensorDefinition:
         with translated():
             finished = ledger.store.batches.finished_since(now - RECENT)
             ready = ledger.store.batches.ready_to_go_on()
-        runs = context.instance.get_runs(dg.RunsFilter(job_name=INGEST_JOB, created_after=now - RECENT))
+        known = set(context.instance.get_dynamic_partitions(WORKSPACE_PARTITIONS))
+        mine = context.instance.get_runs(dg.RunsFilter(tags={"asked_by": ASKED_BY}, created_after=now - RECENT))
         readings = decide_readings(
-            finished,
-            ready,
+            [days for days in finished if days.slug in known],
+            [days for days in ready if days.slug in known],
             now,
-            requested={run.tags.get(RUN_KEY_TAG, "") for run in runs},
-            busy={run.tags.get("workspace", "") for run in runs if run.status in IN_PROGRESS},
+            requested={run.tags.get(RUN_KEY_TAG, "") for run in mine},
+            busy=busy_workspaces(context.instance, now),
         )
         if not readings:
             return dg.SkipReason("no call waits for an answer that has landed")
@@ -136,9 +133,5 @@ def _request(reading: Reading) -> dg.RunRequest:
         run_key=reading.key,
         asset_selection=[dg.AssetKey(name) for name in READING],
         run_config={"resources": {"scope": {"config": {"batch": True}}}},
-        tags={
-            "dagster/asset_partition_range_start": reading.start,
-            "dagster/asset_partition_range_end": reading.end,
-            "workspace": reading.slug,
-        },
+        tags=range_tags(reading.slug, reading.first, reading.last, asked_by=ASKED_BY),
     )

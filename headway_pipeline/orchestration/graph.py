@@ -10,12 +10,12 @@ from typing import Any
 import dagster as dg
 
 from headway_pipeline.evaluation.labelled import EVAL_DATA
-from headway_pipeline.orchestration.assets import build_assets, evaluation_asset
+from headway_pipeline.orchestration.assets import build_assets, evaluation_asset, set_up_assets
 from headway_pipeline.orchestration.checks import build_checks
 from headway_pipeline.orchestration.connector_health import build_connector_check
 from headway_pipeline.orchestration.event_log import build_purge_job, build_purge_schedule
 from headway_pipeline.orchestration.jobs import build_batches_job, build_evaluation_job, build_ingest_job
-from headway_pipeline.orchestration.partitions import build_partitions
+from headway_pipeline.orchestration.partitions import build_partitions, workspace_partitions
 from headway_pipeline.orchestration.resources import build_resources
 from headway_pipeline.orchestration.schedules import build_schedules
 from headway_pipeline.orchestration.sensors import build_sensors
@@ -41,7 +41,11 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
         warnings.simplefilter("ignore", dg.BetaWarning)
         assets = build_assets(build_partitions(settings.start_date))
     return dg.Definitions(
-        assets=[*assets, evaluation_asset()] if has_labelled_sets else assets,
+        assets=[
+            *set_up_assets(workspace_partitions()),
+            *assets,
+            *([evaluation_asset()] if has_labelled_sets else []),
+        ],
         asset_checks=[*build_checks(), build_connector_check()],
         jobs=[
             build_ingest_job(),

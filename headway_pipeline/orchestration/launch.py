@@ -131,7 +131,7 @@ def ingest(
         result = defs.resolve_job_def(INGEST_JOB).execute_in_process(
             instance=instance,
             run_config=_run_config(request),
-            tags=range_tags(request.slug, request.since, request.until),
+            tags=range_tags(request.slug, request.since, request.until, asked_by="command line"),
             raise_on_error=False,
             asset_selection=[dg.AssetKey(name) for name in request.assets] or None,
         )

@@ -4,7 +4,7 @@ Concept: https://docs.dagster.io/guides/build/partitions-and-backfills/partition
 A key reads `2026-11-20|acme`: Dagster sorts dimensions by name.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
@@ -18,17 +18,28 @@ __all__ = [
     "partition_key",
     "range_tags",
     "workspace_days",
+    "workspace_partitions",
+    "workspaces_of",
 ]
 
 #: Name of the dynamic dimension in Dagster's instance; its keys are the slugs of active workspaces.
 WORKSPACE_PARTITIONS = "workspace"
 
 
+#: Tags by which Dagster names the ends of a run's range.
+RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+
+
+def workspace_partitions() -> dg.DynamicPartitionsDefinition:
+    """One key a workspace."""
+    return dg.DynamicPartitionsDefinition(name=WORKSPACE_PARTITIONS)
+
+
 def build_partitions(start: date) -> dg.MultiPartitionsDefinition:
     """The partitions every asset of the chain shares; today is a key, too."""
     return dg.MultiPartitionsDefinition(
         {
-            "workspace": dg.DynamicPartitionsDefinition(name=WORKSPACE_PARTITIONS),
+            "workspace": workspace_partitions(),
             "date": dg.DailyPartitionsDefinition(start_date=start.isoformat(), end_offset=1),
         }
     )
@@ -39,13 +50,21 @@ def partition_key(slug: str, day: date) -> str:
     return f"{day.isoformat()}|{slug}"
 
 
-def range_tags(slug: str, since: date, until: date) -> dict[str, str]:
-    """The tags that make a run one over the days of a workspace, both ends included, and that name the workspace."""
-    return {
-        "dagster/asset_partition_range_start": partition_key(slug, since),
-        "dagster/asset_partition_range_end": partition_key(slug, until),
-        "workspace": slug,
-    }
+def range_tags(slug: str, since: date, until: date, *, asked_by: str) -> dict[str, str]:
+    """The tags that make a run one over the days of a workspace, both ends included, and that people look for it by.
+
+    Args:
+        asked_by: who launches it, e.g. "schedule hourly".
+    """
+    ends = (partition_key(slug, since), partition_key(slug, until))
+    return {**dict(zip(RANGE_TAGS, ends, strict=True)), "workspace": slug, "asked_by": asked_by}
+
+
+def workspaces_of(tags: Mapping[str, str]) -> frozenset[str]:
+    """The workspaces that a run's tags name, whoever launched it; of a wider rectangle those at its ends."""
+    named = {tags.get("workspace"), tags.get(f"dagster/partition/{WORKSPACE_PARTITIONS}")}
+    named |= {tags[end].partition("|")[2] for end in RANGE_TAGS if end in tags}
+    return frozenset(slug for slug in named if slug)
 
 
 @dataclass(frozen=True, slots=True)

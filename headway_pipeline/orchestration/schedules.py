@@ -121,5 +121,5 @@ def _run_request(plan: SchedulePlan, at: datetime, request: RangeRequest) -> dg.
     return dg.RunRequest(
         # The same tick twice, after a restart, is the same run.
         run_key=f"{plan.name}:{request.slug}:{at.isoformat()}",
-        tags={**range_tags(request.slug, request.since, request.until), "schedule": plan.name},
+        tags=range_tags(request.slug, request.since, request.until, asked_by=f"schedule {plan.name}"),
     )

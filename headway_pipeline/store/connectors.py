@@ -211,9 +211,7 @@ class Connectors:
             held = sealing.open(envelope, connector.workspace_id, connector.id)
             if dict(held) != dict(spent):
                 return False
-            connection.execute(
-                table.update().where(table.c.id == connector.id).values(**values, updated_at=self._now())
-            )
+            connection.execute(table.update().where(table.c.id == connector.id).values(**values))
         return True
 
     def record_drift(self, connector_id: uuid.UUID, drift: Drift) -> None:
@@ -227,7 +225,7 @@ class Connectors:
 
     def disable(self, connector_id: uuid.UUID) -> None:
         """Use it no more; what it brought stays."""
-        self._update(connector_id, is_active=False)
+        self._update(connector_id, is_active=False, updated_at=self._now())
 
     def record_health(
         self,
@@ -247,9 +245,7 @@ class Connectors:
     def _update(self, connector_id: uuid.UUID, **values: Any) -> None:
         table = workspace_connectors
         with self._database.writing() as connection:
-            connection.execute(
-                table.update().where(table.c.id == connector_id).values(**values, updated_at=self._now())
-            )
+            connection.execute(table.update().where(table.c.id == connector_id).values(**values))
 
 
 def _connector(row: Mapping[Any, Any]) -> Connector:

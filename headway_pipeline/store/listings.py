@@ -199,8 +199,8 @@ class Listings:
             self._note_move(connection, known.id, known.day, day)
         self._ledger.update(connection, lease, known.id, **_content(call))
         # Its words are out of date now, whatever time they were to be asked for before.
-        asked_at = transcripts.update().where(transcripts.c.message_id == known.id).values(next_attempt_at=None)
-        connection.execute(asked_at)
+        asked_at = transcripts.update().where(transcripts.c.message_id == known.id)
+        connection.execute(asked_at.values(next_attempt_at=self._ledger.now()))
         return Recorded(call.external_id, known.id, day, "changed")
 
     def _note_move(self, connection: Connection, message_id: uuid.UUID, before: date, after: date) -> None:

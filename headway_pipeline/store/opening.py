@@ -31,6 +31,8 @@ from headway_pipeline.store.sealing import CredentialSealer
 from headway_pipeline.store.tables import METADATA
 from headway_pipeline.store.tracing import Traces
 from headway_pipeline.store.transcripts import Transcripts
+from headway_pipeline.store.unfinished import Unfinished
+from headway_pipeline.store.watch import Watch
 from headway_pipeline.store.workspaces import Themes, Workspaces
 
 __all__ = ["Store", "open_store"]
@@ -75,6 +77,8 @@ class Store:
         self.hints = Hints(database)
         self.traces = Traces(database)
         self.erasures = Erasures(ledger)
+        self.watch = Watch(database)
+        self.unfinished = Unfinished(database, now)
 
     def describe(self) -> str:
         """What database this is, without a password."""

@@ -1,7 +1,7 @@
 """Pieces of SQL that several places need: upserts for either database, and conditions on days."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from headway_pipeline.model.windows import consecutive_runs, day_end, day_start
 from headway_pipeline.store.engine import Database
 from headway_pipeline.store.tables import messages
 
-__all__ = ["IN_PIECES", "insert_into", "on_days"]
+__all__ = ["IN_PIECES", "day_of", "insert_into", "on_days"]
 
 #: Execution options of a query whose rows are looked at one by one: they are fetched in pieces, not all at once.
 IN_PIECES = {"yield_per": 1000}
@@ -20,6 +20,13 @@ IN_PIECES = {"yield_per": 1000}
 def insert_into(database: Database, table: sa.Table) -> Any:
     """An INSERT with `on_conflict_do_update` and `on_conflict_do_nothing`; both dialects spell it alike."""
     return sqlite.insert(table) if database.is_sqlite else postgresql.insert(table)
+
+
+def day_of(database: Database, at: sa.ColumnElement[datetime]) -> sa.ColumnElement[date]:
+    """The UTC day of a stored time, whatever time zone the session has."""
+    if database.is_sqlite:
+        return sa.func.date(at, type_=sa.Date)
+    return sa.cast(sa.func.timezone("UTC", at), sa.Date)
 
 
 def on_days(days: Sequence[date] | None) -> sa.ColumnElement[bool]:

@@ -17,7 +17,7 @@ from headway_pipeline.model.workspaces import ReadingSettings, Workspace
 from headway_pipeline.store.engine import Database
 from headway_pipeline.store.tables import themes, workspaces
 
-__all__ = ["ThemeRow", "Themes", "Workspaces", "as_uuid"]
+__all__ = ["ThemeRow", "Themes", "Workspaces", "as_uuid", "is_slug"]
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -28,6 +28,11 @@ def as_uuid(named: str) -> uuid.UUID | None:
         return uuid.UUID(named)
     except ValueError:
         return None
+
+
+def is_slug(text: str) -> bool:
+    """Whether a workspace may be called so; a row that people insert may hold anything."""
+    return SLUG.fullmatch(text) is not None
 
 
 def slug_of(name: str) -> str:

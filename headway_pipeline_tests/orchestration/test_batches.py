@@ -35,7 +35,7 @@ def read_by_claude(installation: Installation, monkeypatch: pytest.MonkeyPatch) 
 def test_each_batch_that_ended_is_read_once_over_the_days_of_its_calls() -> None:
     (reading,) = decide_readings([BatchDays(BATCH, "acme", FIRST, LAST)], [], NOW)
     assert (reading.key, reading.slug) == (f"batch {BATCH}", "acme")
-    assert (reading.start, reading.end) == ("2026-11-01|acme", "2026-11-03|acme")
+    assert (reading.first, reading.last) == (FIRST, LAST)
 
 
 def test_calls_left_behind_are_read_on_at_most_once_an_hour() -> None:
@@ -49,7 +49,7 @@ def test_a_batch_that_ended_has_everything_read_on_that_may_be() -> None:
     """Calls that ask the same share a question, which names only one of them."""
     finished = [BatchDays(BATCH, "acme", LAST, LAST)]
     reading = decide_readings(finished, [ReadyDays("acme", FIRST, FIRST), ReadyDays("other", FIRST, FIRST)], NOW)[0]
-    assert (reading.start, reading.end) == ("2026-11-01|acme", "2026-11-03|acme")
+    assert (reading.first, reading.last) == (FIRST, LAST)
 
 
 def test_calls_are_not_read_on_twice_at_once() -> None:

@@ -5,6 +5,7 @@ from datetime import date
 import dagster as dg
 
 from headway_pipeline.ingestion.listing import list_calls
+from headway_pipeline.orchestration.assets.set_up import WORKSPACE_CONNECTORS
 from headway_pipeline.orchestration.metadata import attach_counts, attach_health, listing_command
 from headway_pipeline.orchestration.stages import carry_out, resource_keys
 
@@ -18,6 +19,7 @@ def raw_calls_asset(partitions: dg.MultiPartitionsDefinition) -> dg.AssetsDefini
 
     @dg.asset(
         name="raw_calls",
+        deps=[WORKSPACE_CONNECTORS],
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name="ingestion",

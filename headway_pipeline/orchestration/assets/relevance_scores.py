@@ -4,6 +4,7 @@ import dagster as dg
 
 from headway_pipeline.ingestion.relevance import score_relevance
 from headway_pipeline.llm.contract import Stage
+from headway_pipeline.orchestration.assets.set_up import WORKSPACE_THEMES
 from headway_pipeline.orchestration.metadata import attach_counts, reader_of
 from headway_pipeline.orchestration.plots import confidence_histogram
 from headway_pipeline.orchestration.stages import carry_out, resource_keys
@@ -18,7 +19,7 @@ def relevance_scores_asset(partitions: dg.MultiPartitionsDefinition) -> dg.Asset
 
     @dg.asset(
         name="relevance_scores",
-        deps=["transcripts"],
+        deps=["transcripts", WORKSPACE_THEMES],
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name="analysis",

@@ -8,6 +8,7 @@ import dagster as dg
 from headway_pipeline.ingestion.completeness import Incomplete, incomplete_days
 from headway_pipeline.ingestion.filing import file_features
 from headway_pipeline.llm.contract import Stage
+from headway_pipeline.orchestration.assets.set_up import WORKSPACE_THEMES
 from headway_pipeline.orchestration.metadata import attach_themes, counts_on, reader_of
 from headway_pipeline.orchestration.partitions import partition_key
 from headway_pipeline.orchestration.stages import PartResult, carry_out, resource_keys
@@ -23,7 +24,7 @@ def theme_matched_features_asset(partitions: dg.MultiPartitionsDefinition) -> dg
 
     @dg.asset(
         name="theme_matched_features",
-        deps=["extracted_features"],
+        deps=["extracted_features", WORKSPACE_THEMES],
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name="analysis",

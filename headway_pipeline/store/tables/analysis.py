@@ -63,6 +63,7 @@ relevance_scores = sa.Table(
     created_at(),
     of_message(),
     sa.CheckConstraint("confidence BETWEEN 0 AND 1", name="confidence"),
+    sa.Index("ix_relevance_scores_judged", "workspace_id", "is_relevant", "themes_hash", "message_id"),
 )
 
 extracted_features = sa.Table(

@@ -10,7 +10,17 @@ from sqlalchemy.dialects.postgresql import JSONB, UUID
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-__all__ = ["JSON_TYPE", "METADATA", "DashedUuid", "UtcDateTime", "created_at", "one_of", "updated_at", "workspace_id"]
+__all__ = [
+    "JSON_TYPE",
+    "METADATA",
+    "DashedUuid",
+    "UtcDateTime",
+    "created_at",
+    "one_of",
+    "partial_index",
+    "updated_at",
+    "workspace_id",
+]
 
 METADATA = sa.MetaData(
     naming_convention={
@@ -75,6 +85,11 @@ def one_of(column: str, words: type[StrEnum], *, name: str | None = None) -> sa.
     """The column holds one of the enumeration's words."""
     listed = ", ".join(f"'{word.value}'" for word in words)
     return sa.CheckConstraint(f"{column} IN ({listed})", name=name or column)
+
+
+def partial_index(name: str, *columns: str, where: str) -> sa.Index:
+    """An index of the rows that meet a condition, which either database writes alike."""
+    return sa.Index(name, *columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
 
 
 def workspace_id(*, primary_key: bool = False) -> sa.Column[uuid.UUID]:

@@ -11,6 +11,7 @@ from headway_pipeline.store.tables.columns import (
     UtcDateTime,
     created_at,
     one_of,
+    partial_index,
     updated_at,
     workspace_id,
 )
@@ -29,6 +30,9 @@ def of_connector() -> sa.ForeignKeyConstraint:
         ["workspace_id", "connector_id"], ["workspace_connectors.workspace_id", "workspace_connectors.id"]
     )
 
+
+#: A condition of partial indexes; SQLite takes one only for a query that writes it in the same way.
+ANALYSED = "state = 'analysed'"
 
 messages = sa.Table(
     "messages",
@@ -78,6 +82,9 @@ messages = sa.Table(
     sa.CheckConstraint("erased_at IS NULL OR state = 'deleted'", name="erased"),
     sa.Index(None, "workspace_id", "occurred_at"),
     sa.Index(None, "workspace_id", "state"),
+    # What the sensors ask at every tick, out of small indexes: see store/watch.py and store/unfinished.py.
+    partial_index("ix_messages_filed", "workspace_id", "filed_themes_hash", where=f"{ANALYSED} AND reason IS NULL"),
+    partial_index("ix_messages_unfiled", "workspace_id", "occurred_at", where=f"{ANALYSED} AND reason IS NOT NULL"),
 )
 
 sightings = sa.Table(
@@ -110,6 +117,7 @@ listings = sa.Table(
     sa.Column("error", sa.Text),
     of_connector(),
     sa.CheckConstraint("(completed_at IS NULL) = (error IS NOT NULL)", name="outcome"),
+    partial_index("ix_listings_incomplete", "workspace_id", "day", where="completed_at IS NULL"),
 )
 
 # Known calls that a complete listing by every connector of their source did not bring. A call that is listed again,
@@ -147,8 +155,9 @@ transcripts = sa.Table(
     sa.Column("content_hash", sa.String(64), nullable=False),
     sa.Column("speech_chars", sa.Integer, nullable=False),
     sa.Column("fetched_at", UtcDateTime(), nullable=False),
-    # When words that are out of date are asked for again; NULL for the next run.
+    # When words that are out of date are asked for again; NULL while they are not.
     sa.Column("next_attempt_at", UtcDateTime()),
     sa.UniqueConstraint("workspace_id", "message_id"),
     of_message(),
+    sa.Index(None, "workspace_id", "next_attempt_at"),
 )

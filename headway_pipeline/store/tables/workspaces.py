@@ -54,6 +54,7 @@ workspace_connectors = sa.Table(
     sa.Column("renewing_by", sa.Text),
     sa.Column("renewing_until", UtcDateTime()),
     created_at(),
+    # When people last changed it: what runs write here (health, drift, renewed tokens) is no change.
     updated_at(),
     sa.UniqueConstraint("workspace_id", "id"),
     sa.UniqueConstraint("workspace_id", "name"),
