@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from headway_pipeline.model.workspaces import Credentials
 from headway_pipeline.orchestration.instance import process_environment
 from headway_pipeline.orchestration.launch import prepare_instance
 from headway_pipeline.sandbox.server import Sandbox
@@ -18,8 +19,6 @@ from headway_pipeline_tests.databases import Server, running_server
 from headway_pipeline_tests.stack.processes import Processes, Stack, wait_for
 from headway_pipeline_tests.worlds import TODAY, Installation, sandbox_call, use_home, world
 
-#: In their order as partitions.
-SLUGS = ("acme", "globex", "initech")
 KEYS = {"access_key": "the-access-key", "secret_key": "the-secret-key"}
 #: How long the hourly schedule was not looked at when the daemon starts; its minute passed once in it.
 MISSED = timedelta(hours=1)
@@ -27,8 +26,8 @@ MISSED = timedelta(hours=1)
 
 @pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Three workspaces, the first with three calls; the hourly schedule was missed once."""
-    calls = [sandbox_call(number, days_ago=number) for number in (1, 2, 3)]
+    """One workspace with three calls of yesterday; the hourly schedule was missed once."""
+    calls = [sandbox_call(number) for number in (1, 2, 3)]
     folder = tmp_path_factory.mktemp("stack")
     with pytest.MonkeyPatch.context() as environment, running_server() as server, Sandbox(world(*calls)) as sandbox:
         use_home(folder / "home", environment)
@@ -37,10 +36,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         settings = current_settings()
         upgrade_database(settings.database_url)
         store = open_configured_store(settings)
-        for slug in SLUGS:
-            add_workspace(store, slug, sandbox)
-        acme = store.workspaces.find(SLUGS[0])
-        prepare_instance(settings, SLUGS)
+        acme = store.workspaces.add("Acme")
+        store.connectors.add(acme.id, "gong", base_url=sandbox.base_url, credentials=Credentials(KEYS))
+        store.themes.add(acme.id, "Exports", description="Getting data out on a schedule")
+        prepare_instance(settings, [acme.slug])
         processes = Processes(folder, process_environment(settings))
         stack = Stack(Installation(settings, sandbox, store, acme), server, processes)
         try:
@@ -48,7 +47,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             wait_for("the code server", processes.is_serving_code)
             processes.start_webserver()
             wait_for("the webserver", stack.is_loaded)
-            stack.restart_schedule("hourly")
+            # Only what was stopped and started has a time since when it runs.
+            for name in ("hourly", "nightly", "weekly"):
+                stack.stop_schedule(name)
+            stack.start_schedule("hourly")
             set_back(stack, MISSED)
             processes.start_daemon()
             yield stack
@@ -62,7 +64,7 @@ def _variables(server: Server, sandbox: Sandbox) -> dict[str, str]:
         "DATABASE_URL": server.url,
         "HEADWAY_SECRET_KEY": TEST_KEY,
         "HEADWAY_START_DATE": (TODAY - timedelta(days=40)).date().isoformat(),
-        "HEADWAY_FIRST_DAYS": "3",
+        "HEADWAY_FIRST_DAYS": "1",
         "HEADWAY_MODEL": "offline",
         "GONG_ACCESS_KEY": KEYS["access_key"],
         "GONG_SECRET_KEY": KEYS["secret_key"],

@@ -83,6 +83,12 @@ class Processes:
         """Programs that ended by themselves."""
         return [name for name, process in self._running.items() if process.poll() is not None]
 
+    def cpu_s(self, name: str) -> float:
+        """CPU seconds of a program so far, without what it started."""
+        # https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+        fields = Path(f"/proc/{self._running[name].pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def words(self, name: str) -> str:
         """What a program wrote."""
         return (self._folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
@@ -165,6 +171,13 @@ class Stack:
         found: dict[str, Any] = self.ask(query, id=run_id)["runOrError"]
         return found
 
+    def workspaces(self) -> list[str]:
+        """The keys of the dimension, sorted."""
+        query = """{assetNodeOrError(assetKey: {path: ["raw_calls"]}) {... on AssetNode {
+            partitionKeysByDimension {name partitionKeys}}}}"""
+        found = self.ask(query)["assetNodeOrError"]["partitionKeysByDimension"]
+        return sorted(next(one for one in found if one["name"] == "workspace")["partitionKeys"])
+
     def materialized(self, asset: str) -> set[str]:
         """The keys of an asset that are materialized, from its two dimensions."""
         query = """query($key: AssetKeyInput!) {assetNodeOrError(assetKey: $key) {... on AssetNode {
@@ -185,9 +198,7 @@ class Stack:
         """The chain over the days of a workspace; returns the run's id."""
         query = """mutation($params: ExecutionParams!) {launchRun(executionParams: $params) {
             __typename ... on LaunchRunSuccess {run {runId}} ... on PythonError {message}}}"""
-        tags = [
-            {"key": key, "value": value} for key, value in range_tags(slug, since, until, asked_by="a person").items()
-        ]
+        tags = range_tags(slug, since, until, asked_by="a person")
         params = {
             "selector": {**REPOSITORY, "jobName": "ingest"},
             "runConfigData": {},
@@ -214,17 +225,19 @@ class Stack:
         status: str = self.ask(query, id=backfill_id)["partitionBackfillOrError"]["status"]
         return status
 
-    def restart_schedule(self, name: str) -> None:
-        """Stop a schedule and start it, so that Dagster writes down since when it runs."""
-        selector = {**REPOSITORY, "scheduleName": name}
+    def stop_schedule(self, name: str) -> None:
+        """Have a schedule run no more."""
         query = """query($selector: ScheduleSelector!) {scheduleOrError(scheduleSelector: $selector) {
             ... on Schedule {scheduleState {id}}}}"""
-        state = self.ask(query, selector=selector)["scheduleOrError"]["scheduleState"]["id"]
-        self.ask("mutation($id: String!) {stopRunningSchedule(id: $id) {__typename}}", id=state)
+        found = self.ask(query, selector={**REPOSITORY, "scheduleName": name})["scheduleOrError"]
+        query = "mutation($id: String!) {stopRunningSchedule(id: $id) {... on ScheduleStateResult {__typename}}}"
+        assert self.ask(query, id=found["scheduleState"]["id"])["stopRunningSchedule"]
+
+    def start_schedule(self, name: str) -> None:
+        """Have a stopped schedule run from now on."""
         query = """mutation($selector: ScheduleSelector!) {startSchedule(scheduleSelector: $selector) {
-            __typename ... on PythonError {message}}}"""
-        answer = self.ask(query, selector=selector)["startSchedule"]
-        assert answer["__typename"] == "ScheduleStateResult", answer
+            ... on ScheduleStateResult {__typename}}}"""
+        assert self.ask(query, selector={**REPOSITORY, "scheduleName": name})["startSchedule"]
 
     def ticks(self, sensor: str) -> list[dict[str, Any]]:
         """The newest ticks of a sensor."""
