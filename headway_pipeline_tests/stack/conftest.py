@@ -51,7 +51,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             for name in ("hourly", "nightly", "weekly"):
                 stack.stop_schedule(name)
             stack.start_schedule("hourly")
-            set_back(stack, MISSED)
+            set_back(stack, "hourly", MISSED)
             processes.start_daemon()
             yield stack
         finally:
@@ -71,8 +71,8 @@ def _variables(server: Server, sandbox: Sandbox) -> dict[str, str]:
     }
 
 
-def set_back(stack: Stack, by: timedelta) -> None:
-    """Have Dagster believe that its schedules run since `by` longer than they do."""
+def set_back(stack: Stack, schedule: str, by: timedelta) -> None:
+    """Have Dagster believe that a schedule runs since `by` longer than it does: what it missed, it makes up for."""
     url = records_url(stack.installation.settings)
     assert url is not None
     engine = sa.create_engine(url)
@@ -81,9 +81,10 @@ def set_back(stack: Stack, by: timedelta) -> None:
             sa.text(
                 "UPDATE instigators SET instigator_body = jsonb_set(instigator_body::jsonb, "
                 "'{job_specific_data,start_timestamp}', to_jsonb((instigator_body::jsonb "
-                "-> 'job_specific_data' ->> 'start_timestamp')::float - :by))::text"
+                "-> 'job_specific_data' ->> 'start_timestamp')::float - :by))::text "
+                "WHERE instigator_body::jsonb -> 'origin' ->> 'job_name' = :schedule"
             ),
-            {"by": by.total_seconds()},
+            {"by": by.total_seconds(), "schedule": schedule},
         )
-        assert changed.rowcount
+        assert changed.rowcount == 1
     engine.dispose()

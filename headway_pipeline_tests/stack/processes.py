@@ -131,13 +131,17 @@ class Stack:
 
     def ask(self, query: str, **variables: Any) -> Any:
         """The answer to a query that must succeed."""
-        answer = requests.post(
-            f"http://127.0.0.1:{self.processes.port}/graphql",
-            json={"query": query, "variables": variables},
-            timeout=60,
-        ).json()
+        answer = self._post(query, variables)
         assert "errors" not in answer, answer["errors"]
         return answer["data"]
+
+    def _post(self, query: str, variables: Mapping[str, Any]) -> Any:
+        url = f"http://127.0.0.1:{self.processes.port}/graphql"
+        return requests.post(url, json={"query": query, "variables": variables}, timeout=60).json()
+
+    def is_answering(self) -> bool:
+        """Whether the webserver reaches its database."""
+        return "errors" not in self._post("{runsOrError(limit: 1) {__typename}}", {})
 
     def is_loaded(self) -> bool:
         """Whether the webserver answers and has our definitions."""

@@ -11,10 +11,9 @@ from functools import partial
 from uuid import uuid4
 
 from headway_pipeline.orchestration.partitions import partition_key
+from headway_pipeline_tests.stack.conftest import set_back
 from headway_pipeline_tests.stack.processes import Stack, wait_for
 from headway_pipeline_tests.worlds import TODAY, sandbox_call, world
-
-DOWN_S = 15.0
 
 
 def day(days_ago: int) -> date:
@@ -114,21 +113,29 @@ def test_a_run_whose_process_is_killed_is_noticed_and_done_again(stack: Stack) -
     assert partition_key(slug, day(30)) in stack.materialized("theme_matched_features")
 
 
-def test_without_its_database_for_a_while_everything_goes_on_where_it_stood(stack: Stack) -> None:
-    """What was missed meanwhile is made up for: a call that came, and the hourly schedule."""
+def test_a_workspace_that_is_closed_with_sql_disappears_and_keeps_its_history(stack: Stack) -> None:
+    stack.sql("UPDATE workspaces SET is_active = false WHERE slug <> 'acme'")
+    wait_for("one partition", lambda: stack.workspaces() == ["acme"])
+    assert states(stack, "umbrella") == ["analysed"] * 3
+    assert stack.succeeded(workspace="umbrella")
+
+
+def test_after_a_day_without_its_database_everything_goes_on_where_it_stood(stack: Stack) -> None:
+    """The code server and the pages outlive it; the daemon ends, and whoever keeps services starts it again.
+
+    What was missed is made up for: the nightly schedule, and with it a call that came meanwhile.
+    """
+    stack.start_schedule("nightly")
     stack.server.stop("fast")
-    stopped_at = time.time()
-    late = sandbox_call(9, days_ago=1)
+    late = sandbox_call(9)
     stack.installation.sandbox.change_world(lambda before: world(*before.companies[0].calls, late))
-    time.sleep(DOWN_S)
-    print("ended", stack.processes.ended())
+    wait_for("the daemon's end", lambda: stack.processes.ended() == ["daemon"])
     stack.server.start()
-    print("ended", stack.processes.ended())
-    wait_for("the webserver", stack.is_loaded)
-    run_id = stack.launch_run("acme", day(1), day(0))
-    wait_for("a run", lambda: stack.run(run_id)["status"] == "SUCCESS")
-    wait_for("the late call", lambda: states(stack, "acme") == ["analysed"] * 4)
-    ticks = [tick for tick in stack.ticks("first_ingests") if tick["timestamp"] > stopped_at]
-    print(ticks)
-    print(stack.processes.ended(), stack.seconds)
-    assert 0
+    set_back(stack, "nightly", timedelta(days=1))
+    stack.processes.start_daemon()
+    wait_for("the pages", stack.is_answering)
+    run = wait_for("the nightly run", lambda: stack.succeeded(asked_by="schedule nightly"))
+    assert run["tags"]["dagster/asset_partition_range_end"] == partition_key("acme", day(0))
+    assert states(stack, "acme") == ["analysed"] * 4
+    assert stack.processes.ended() == []
+    assert [run["status"] for run in stack.unfinished_runs()] == []
