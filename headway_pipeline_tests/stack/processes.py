@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
@@ -127,7 +127,6 @@ class Stack:
     installation: Installation
     server: Server
     processes: Processes
-    seconds: dict[str, float] = field(default_factory=dict)
 
     def ask(self, query: str, **variables: Any) -> Any:
         """The answer to a query that must succeed."""
@@ -176,11 +175,12 @@ class Stack:
         return found
 
     def workspaces(self) -> list[str]:
-        """The keys of the dimension, sorted."""
+        """The keys of the dimension in their order, which is the one in which they came."""
         query = """{assetNodeOrError(assetKey: {path: ["raw_calls"]}) {... on AssetNode {
             partitionKeysByDimension {name partitionKeys}}}}"""
         found = self.ask(query)["assetNodeOrError"]["partitionKeysByDimension"]
-        return sorted(next(one for one in found if one["name"] == "workspace")["partitionKeys"])
+        keys: list[str] = next(one for one in found if one["name"] == "workspace")["partitionKeys"]
+        return keys
 
     def materialized(self, asset: str) -> set[str]:
         """The keys of an asset that are materialized, from its two dimensions."""
