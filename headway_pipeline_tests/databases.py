@@ -20,7 +20,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
-__all__ = ["Postgres", "running_postgres"]
+__all__ = ["Postgres", "Server", "free_port", "running_postgres", "running_server"]
 
 START_TIMEOUT_S = 60
 
@@ -50,6 +50,38 @@ class Postgres:
         self._engine.dispose()
 
 
+class Server:
+    """A PostgreSQL of our own, which can be stopped and started."""
+
+    def __init__(self, folder: Path) -> None:
+        self._programs = _reachable_programs(folder)
+        self._data = folder / "data"
+        self._data.mkdir()
+        if os.geteuid() == 0:
+            nobody = pwd.getpwnam("nobody")
+            os.chown(self._data, nobody.pw_uid, nobody.pw_gid)
+        self._port = free_port()
+        self._control = [
+            *(str(self._programs / "bin/pg_ctl"), "-D", str(self._data), "-w", "-t", str(START_TIMEOUT_S))
+        ]
+        initdb = [str(self._programs / "bin/initdb"), "-D", str(self._data), "-U", "postgres", "-A", "trust"]
+        _run([*initdb, "-E", "UTF8", "--no-sync"])
+
+    @property
+    def url(self) -> str:
+        """Of its first database."""
+        return f"postgresql://postgres@127.0.0.1:{self._port}/postgres"
+
+    def start(self) -> None:
+        """Have it take connections, on loopback alone."""
+        options = f"-p {self._port} -h 127.0.0.1 -c unix_socket_directories='' -c fsync=off -c full_page_writes=off"
+        _run([*self._control, "-l", str(self._data / "server.log"), "-o", options, "start"])
+
+    def stop(self, mode: str = "immediate") -> None:
+        """End every connection at once; "fast" writes everything down before, as a service manager does."""
+        _run([*self._control, "-m", mode, "stop"])
+
+
 @contextmanager
 def running_postgres() -> Iterator[Postgres]:
     """The server for a test session."""
@@ -59,33 +91,25 @@ def running_postgres() -> Iterator[Postgres]:
         yield postgres
         postgres.close()
         return
+    with running_server() as server:
+        postgres = Postgres(server.url)
+        yield postgres
+        postgres.close()
+
+
+@contextmanager
+def running_server() -> Iterator[Server]:
+    """A server of the wheel, started."""
     with tempfile.TemporaryDirectory(prefix="headway-postgres-", ignore_cleanup_errors=True) as made:
         folder = Path(made)
         # The server's user must reach it; what it keeps there is made by that user and closed to others.
         folder.chmod(0o755)
-        with _server(folder) as port:
-            postgres = Postgres(f"postgresql://postgres@127.0.0.1:{port}/postgres")
-            yield postgres
-            postgres.close()
-
-
-@contextmanager
-def _server(folder: Path) -> Iterator[int]:
-    programs = _reachable_programs(folder)
-    data = folder / "data"
-    data.mkdir()
-    if os.geteuid() == 0:
-        nobody = pwd.getpwnam("nobody")
-        os.chown(data, nobody.pw_uid, nobody.pw_gid)
-    port = _free_port()
-    _run([str(programs / "bin/initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"])
-    options = f"-p {port} -h 127.0.0.1 -c unix_socket_directories='' -c fsync=off -c full_page_writes=off"
-    control = [str(programs / "bin/pg_ctl"), "-D", str(data), "-w", "-t", str(START_TIMEOUT_S)]
-    _run([*control, "-l", str(data / "server.log"), "-o", options, "start"])
-    try:
-        yield port
-    finally:
-        _run([*control, "-m", "immediate", "stop"])
+        server = Server(folder)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
 
 
 def _reachable_programs(folder: Path) -> Path:
@@ -134,7 +158,8 @@ def _run(command: list[str]) -> None:
     assert done.returncode == 0, f"{Path(command[0]).name} failed:\n{words}"
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback on which nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,20 +1,23 @@
 """`headway backfill`: the main job over a range of days, for one workspace or all; in batches where it may wait."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from headway_pipeline.cli.backfill_plan import Piece, plan_pieces
+from headway_pipeline.cli.batches import as_data, land_answers, open_batches, words_on
 from headway_pipeline.cli.budget import budget_option
 from headway_pipeline.cli.context import made_format_option, opened, read_day, ready_settings, verbose_option
-from headway_pipeline.cli.output import say, show_json
-from headway_pipeline.model.errors import InputError
+from headway_pipeline.cli.output import say
+from headway_pipeline.model.errors import HeadwayError, InputError
+from headway_pipeline.model.windows import days_between
 from headway_pipeline.model.workspaces import Workspace
 
 if TYPE_CHECKING:
-    from headway_pipeline.cli.ingest_report import IngestReport
+    from headway_pipeline.cli.backfill_report import Filled
     from headway_pipeline.store.batches import Batch
 
 __all__ = ["command"]
@@ -27,6 +30,8 @@ LOOK_EVERY_S = 30.0
 @click.option("--workspace-id", "workspace_ref", metavar="ID|SLUG", help="One workspace; all active ones without it.")
 @click.option("--since", required=True, metavar="DAY", help="First UTC day, YYYY-MM-DD.")
 @click.option("--until", metavar="DAY", help="Last UTC day, YYYY-MM-DD; today when left out.")
+@click.option("--missing", "is_missing_only", is_flag=True, help="Only days that failed or were never done.")
+@click.option("--newest-first", is_flag=True, help="Month by month from the last day back, each for all workspaces.")
 @click.option("--batch", is_flag=True, help="Hand questions in as batches, at half the price and within a day each.")
 @click.option("--wait", is_flag=True, help="With --batch: stay until every answer has come and every call is filed.")
 @click.option(
@@ -39,6 +44,8 @@ def command(
     workspace_ref: str | None,
     since: str,
     until: str | None,
+    is_missing_only: bool,
+    newest_first: bool,
     batch: bool,
     wait: bool,
     look_every: float,
@@ -46,7 +53,10 @@ def command(
     output_format: str,
     verbose: bool,
 ) -> int:
-    """Pull, read and file the calls of a range of days.
+    """Pull, read and file the calls of a range of days: one run a workspace.
+
+    Stopped, it is repeated: a day that was done before costs its share of a listing and no question, with --missing
+    not even that. A day or a workspace that fails does not keep the others; the last lines name what is not complete.
 
     With --batch, answers come within a day: `headway up` has them landed and goes on by itself; or repeat the
     command. What was answered before, at once or in a batch, is not paid for again.
@@ -55,20 +65,33 @@ def command(
     if wait and not batch:
         raise InputError("--wait is for batches", "give --batch, too, or leave it out")
     workspaces = _workspaces(workspace_ref)
-    bounds: dict[str, Any] = {"budget_usd": budget_usd, "is_batch": batch, "verbose": verbose}
+    pieces = _pieces(workspaces, first, last, is_missing_only=is_missing_only, newest_first=newest_first)
+    bounds: dict[str, Any] = {
+        "output_format": output_format,
+        "budget_usd": budget_usd,
+        "is_batch": batch,
+        "verbose": verbose,
+    }
     if batch:
-        _land()
-    reports = [_ingested(workspace, first, last, **bounds) for workspace in workspaces]
+        land_answers()
+    if not pieces:
+        say("every one of these days was done before")
+    filled = _fill(pieces, **bounds)
     if wait:
-        reports = _until_filed(workspaces, first, last, look_every, reports, **bounds)
-    _show(reports, _still_open(workspaces), output_format)
-    return max(report.exit_code for report in reports)
+        filled = _until_filed(workspaces, pieces, look_every, filled, **bounds)
+    return _sum_up(filled, open_batches(workspaces), output_format)
 
 
 def _days(since: date | None, until: date | None) -> tuple[date, date]:
-    last = until or datetime.now(tz=UTC).date()
+    from headway_pipeline.orchestration.launch import refuse_early_days
+
+    today = datetime.now(tz=UTC).date()
+    last = until or today
     if since is None or since > last:
         raise InputError(f"the range from {since} to {last} is reversed", "name its first day in --since")
+    if last > today:
+        raise InputError(f"{last} is in the future", f"name a day up to {today} (UTC) in --until")
+    refuse_early_days(ready_settings(), since)
     return since, last
 
 
@@ -80,75 +103,65 @@ def _workspaces(named: str | None) -> list[Workspace]:
     return list(found)
 
 
-def _ingested(workspace: Workspace, since: date, until: date, **bounds: Any) -> "IngestReport":
+def _pieces(
+    workspaces: Sequence[Workspace], since: date, until: date, *, is_missing_only: bool, newest_first: bool
+) -> list[Piece]:
+    from headway_pipeline.orchestration.launch import days_to_do
+
+    settings, every_day = ready_settings(), days_between(since, until)
+    days = {
+        workspace.slug: days_to_do(settings, workspace.slug, since, until) if is_missing_only else every_day
+        for workspace in workspaces
+    }
+    return plan_pieces(workspaces, days, newest_first=newest_first)
+
+
+def _fill(pieces: Sequence[Piece], *, output_format: str, budget_usd: float | None, **bounds: Any) -> list["Filled"]:
+    """Run every piece, whatever becomes of the others, reporting it as it ends; a budget is a workspace's for all."""
+    filled: list[Filled] = []
+    for piece in pieces:
+        slug = piece.workspace.slug
+        spent = sum(one.cost_usd for one in filled if one.piece.workspace.slug == slug)
+        left = None if budget_usd is None else max(budget_usd - spent, 0.0)
+        filled.append(_filled(piece, budget_usd=left, **bounds))
+        filled[-1].show(output_format)
+    return filled
+
+
+def _filled(piece: Piece, **bounds: Any) -> "Filled":
+    from headway_pipeline.cli.backfill_report import Filled
     from headway_pipeline.cli.ingest import ingest_workspace
 
-    return ingest_workspace(workspace, since, until, **bounds)
-
-
-def _land() -> bool:
-    """Ask after every open batch once; says whether one came to its end."""
-    from headway_pipeline.ingestion.batches import advance_batches
-    from headway_pipeline.ingestion.run import Effects
-    from headway_pipeline.llm.discovery import connect
-
-    environment = ready_settings().environment
-    with opened() as store:
-        advanced = advance_batches(store, lambda name: connect(name, environment), Effects())
-    for one in advanced:
-        if one.has_ended or one.words:
-            free = f", {one.unanswered} questions are asked again" if one.unanswered else ""
-            words = f" ({one.words})" if one.words else ""
-            say(f"batch of {one.batch.slug}: {one.state}, {one.answered} answers landed{free}{words}")
-    return any(one.has_ended for one in advanced)
+    try:
+        return Filled(piece, ingest_workspace(piece.workspace, piece.since, piece.until, **bounds))
+    except HeadwayError as error:
+        return Filled(piece, None, str(error))
 
 
 def _until_filed(
     workspaces: Sequence[Workspace],
-    since: date,
-    until: date,
+    pieces: Sequence[Piece],
     look_every_s: float,
-    reports: list["IngestReport"],
+    filled: list["Filled"],
     **bounds: Any,
-) -> list["IngestReport"]:
+) -> list["Filled"]:
     """Look at the provider and read on until no batch of these workspaces is open."""
     from headway_pipeline.orchestration.jobs import READING
 
-    while True:
-        still = _still_open(workspaces)
-        if not still:
-            return reports
+    while still := open_batches(workspaces):
         say(f"{sum(one.request_count for one in still)} questions are in {len(still)} batches; Ctrl-C loses nothing")
-        while not _land():
+        while not land_answers():
             time.sleep(look_every_s)
-        reports = [_ingested(workspace, since, until, assets=READING, **bounds) for workspace in workspaces]
+        filled = _fill(pieces, assets=READING, **bounds)
+    return filled
 
 
-def _still_open(workspaces: Sequence[Workspace]) -> list["Batch"]:
-    slugs = {workspace.slug for workspace in workspaces}
-    with opened() as store:
-        return [one for one in store.batches.open() if one.slug in slugs]
+def _sum_up(filled: Sequence["Filled"], waiting: Sequence["Batch"], output_format: str) -> int:
+    from headway_pipeline.cli.backfill_report import exit_code, left_over
 
-
-def _show(reports: Sequence["IngestReport"], waiting: Sequence["Batch"], output_format: str) -> None:
     if output_format == "json":
-        batches = [{"id": str(one.id), "workspace": one.slug, **_asked(one)} for one in waiting]
-        answer = {"workspaces": [report.answer for report in reports], "batches": batches}
+        answer = {"workspaces": [one.answer for one in filled], "batches": [as_data(one) for one in waiting]}
         show_json(answer, default=str)
-    for report in reports:
-        if output_format == "text":
-            report.show_data()
-        report.show_words()
-    for line in _lines(waiting):
+    for line in (*words_on(waiting), *left_over(filled)):
         say(line)
-
-
-def _asked(batch: "Batch") -> dict[str, Any]:
-    return {"provider": batch.provider, "model": batch.model, "requests": batch.request_count}
-
-
-def _lines(waiting: Sequence["Batch"]) -> Iterator[str]:
-    for one in waiting:
-        yield f"{one.request_count} questions of {one.slug} are in a batch of {one.provider}:{one.model}"
-    if waiting:
-        yield "their calls wait; `headway up` goes on when the answers have come, or repeat this command"
+    return exit_code(filled)

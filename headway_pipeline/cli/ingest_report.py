@@ -1,6 +1,7 @@
 """What `headway ingest` reports: the run's counts, the ledger's, the health of the sources, and what to do."""
 
 from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any
 
 from headway_pipeline.cli.budget import price_words
@@ -51,12 +52,13 @@ LEDGER_COUNTS = tuple(state for state in MessageState if state != MessageState.L
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """The answer of one ingest, and the exit code that sums it up."""
+    """The answer of one ingest, and the exit code that sums it up; `incomplete` days must be done again."""
 
     answer: dict[str, Any]
     failures: tuple[str, ...]
     notes: tuple[str, ...]
     exit_code: int
+    incomplete: tuple[date, ...] = ()
 
     def show(self, output_format: str) -> None:
         """Data on standard output, words on standard error."""
@@ -102,6 +104,7 @@ def build_report(
         "since": request.since.isoformat(),
         "until": request.until.isoformat(),
         "run_id": outcome.run_id,
+        "incomplete": [day.isoformat() for day in outcome.incomplete],
         "sources": _sources(store, workspace, request, outcome),
         "features": sum(sum(day.by_theme.values()) for day in features),
         "inbox": sum(day.inbox for day in features),
@@ -130,7 +133,7 @@ def build_report(
     if reader == OFFLINE and not is_chosen:
         notes += (OFFLINE_WORDS,)
     codes = {waiting.reason.code for waiting in standing}
-    return IngestReport(answer, failures, notes, _exit_code(answer, outcome, codes))
+    return IngestReport(answer, failures, notes, _exit_code(answer, outcome, codes), outcome.incomplete)
 
 
 def _sources(

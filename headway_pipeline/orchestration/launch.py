@@ -17,20 +17,30 @@ import dagster as dg
 from headway_pipeline.ingestion.run import Progress
 from headway_pipeline.model.errors import InputError
 from headway_pipeline.model.usage import Usage
+from headway_pipeline.model.windows import days_between
 from headway_pipeline.orchestration.abandoned import end_abandoned_runs, process_tags
+from headway_pipeline.orchestration.assets import CHAIN
 from headway_pipeline.orchestration.graph import build_defs
 from headway_pipeline.orchestration.instance import dagster_home, opened_instance
 from headway_pipeline.orchestration.jobs import INGEST_JOB
 from headway_pipeline.orchestration.metadata import BY_SOURCE, MODEL
-from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, range_tags
+from headway_pipeline.orchestration.partitions import (
+    WORKSPACE_PARTITIONS,
+    build_partitions,
+    partition_key,
+    range_tags,
+    workspace_days,
+)
 from headway_pipeline.orchestration.verdicts import BAD_KEYS
 from headway_pipeline.settings import Settings
 
 __all__ = [
     "IngestOutcome",
     "IngestRequest",
+    "days_to_do",
     "ingest",
     "prepare_instance",
+    "refuse_early_days",
 ]
 
 
@@ -67,6 +77,7 @@ class IngestOutcome:
         failures: what went wrong, in words for people; empty where the run succeeded.
         failed_checks: checks that did not pass, with their words.
         warnings: the same of checks that only warn.
+        incomplete: the days that the last asset of the request did not record; a later run must do them again.
         is_incomplete_only: nothing broke; the run is red because some days could not be completed.
         is_interrupted: somebody stopped it.
     """
@@ -78,6 +89,7 @@ class IngestOutcome:
     failures: tuple[str, ...]
     failed_checks: Mapping[str, str]
     warnings: Mapping[str, str] = field(default_factory=dict)
+    incomplete: tuple[date, ...] = ()
     is_incomplete_only: bool = False
     is_interrupted: bool = False
 
@@ -115,11 +127,7 @@ def ingest(
     Raises:
         InputError: the days lie before the start of the partitions.
     """
-    if request.since < settings.start_date:
-        raise InputError(
-            f"{request.since} is before {settings.start_date}, the first day of this installation",
-            f"ask for days from {settings.start_date} on; HEADWAY_START_DATE sets it before the first run",
-        )
+    refuse_early_days(settings, request.since)
     defs = build_defs({"progress": _ShownProgress(progress), **(overrides or {})})
     with opened_instance(settings) as instance, _quiet(verbose=request.verbose):
         end_abandoned_runs(instance)
@@ -134,7 +142,36 @@ def ingest(
             raise_on_error=False,
             asset_selection=[dg.AssetKey(name) for name in request.assets] or None,
         )
-    return _outcome(result, request.slug)
+    return _outcome(result, request)
+
+
+def refuse_early_days(settings: Settings, since: date) -> None:
+    """Refuse days that no partition stands for.
+
+    Raises:
+        InputError: `since` lies before the start of the partitions.
+    """
+    if since < settings.start_date:
+        raise InputError(
+            f"{since} is before {settings.start_date}, the first day of this installation",
+            f"ask for days from {settings.start_date} on; HEADWAY_START_DATE sets it before the first run",
+        )
+
+
+def days_to_do(settings: Settings, slug: str, since: date, until: date) -> list[date]:
+    """The days whose last asset failed or is missing in Dagster's records, as its pages say it.
+
+    Days that a run holds at present count, too: the run may have been killed, and where it lives it is not disturbed,
+    for it holds the workspace's lease.
+    """
+    keys = {partition_key(slug, day): day for day in days_between(since, until)}
+    with opened_instance(settings) as instance:
+        instance.add_dynamic_partitions(WORKSPACE_PARTITIONS, [slug])
+        standing = instance.get_status_by_partition(
+            dg.AssetKey(CHAIN[-1]), list(keys), build_partitions(settings.start_date)
+        )
+    done = {key for key, status in (standing or {}).items() if status is not None and status.value == "MATERIALIZED"}
+    return [day for key, day in keys.items() if key not in done]
 
 
 @contextmanager
@@ -178,7 +215,7 @@ def _run_config(request: IngestRequest) -> dict[str, Any]:
     }
 
 
-def _outcome(result: dg.ExecuteInProcessResult, slug: str) -> IngestOutcome:
+def _outcome(result: dg.ExecuteInProcessResult, request: IngestRequest) -> IngestOutcome:
     counts: dict[str, dict[str, int]] = {}
     usage = Usage()
     for metadata in _last_metadata(result):
@@ -189,7 +226,7 @@ def _outcome(result: dg.ExecuteInProcessResult, slug: str) -> IngestOutcome:
                 kept[what] = kept.get(what, 0) + number
     checks: dict[dg.AssetCheckSeverity, dict[str, str]] = {severity: {} for severity in dg.AssetCheckSeverity}
     for evaluation in result.get_asset_check_evaluations():
-        if not evaluation.passed and _is_about(evaluation, slug):
+        if not evaluation.passed and _is_about(evaluation, request.slug):
             checks[evaluation.severity][evaluation.check_name] = evaluation.description or ""
     failed_steps = {event.step_key for event in result.all_events if event.is_step_failure}
     errors = {
@@ -205,6 +242,7 @@ def _outcome(result: dg.ExecuteInProcessResult, slug: str) -> IngestOutcome:
         _failures(result),
         checks[dg.AssetCheckSeverity.ERROR],
         checks[dg.AssetCheckSeverity.WARN],
+        _incomplete(result, request),
         is_incomplete_only=failed_steps <= {"theme_matched_features"},
         is_interrupted="DagsterExecutionInterruptedError" in errors,
     )
@@ -224,6 +262,17 @@ def _is_about(evaluation: dg.AssetCheckEvaluation, slug: str) -> bool:
     """Whether a check failed for this workspace; it may stand red for another one still."""
     bad = _json(evaluation.metadata.get(BAD_KEYS))
     return not bad or any(key.rpartition("|")[2] == slug for key in bad)
+
+
+def _incomplete(result: dg.ExecuteInProcessResult, request: IngestRequest) -> tuple[date, ...]:
+    last = dg.AssetKey((request.assets or CHAIN)[-1])
+    recorded = [
+        event.partition
+        for event in result.all_events
+        if event.is_step_materialization and event.asset_key == last and event.partition is not None
+    ]
+    done = {day for part in workspace_days(recorded) for day in part.keys}
+    return tuple(day for day in days_between(request.since, request.until) if day not in done)
 
 
 def _json(shown: object) -> dict[str, Any]:

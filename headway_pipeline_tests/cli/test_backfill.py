@@ -2,16 +2,24 @@
 
 import json
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
+from headway_pipeline.cli.backfill_plan import Piece
+from headway_pipeline.cli.backfill_report import Filled, exit_code
+from headway_pipeline.cli.ingest_report import IngestReport
 from headway_pipeline.model.features import FeatureType
+from headway_pipeline.model.workspaces import Credentials
+from headway_pipeline.orchestration.graph import build_defs
+from headway_pipeline.orchestration.instance import opened_instance
+from headway_pipeline.orchestration.partitions import range_tags
 from headway_pipeline.sandbox.models.rules import Misbehaviour, ModelRules
 from headway_pipeline.sandbox.models.truth import Planted
-from headway_pipeline_tests.cli.conftest import Headway
+from headway_pipeline_tests.cli.conftest import Headway, Said
 from headway_pipeline_tests.worlds import ASK, TODAY, Installation
 
 SINCE = (TODAY - timedelta(days=4)).date().isoformat()
@@ -133,3 +141,134 @@ def test_all_workspaces_are_filled_where_none_is_named(headway: Headway, install
 def test_a_reversed_range_and_a_home_without_workspaces_are_refused(headway: Headway, empty_home: Path) -> None:
     assert "reversed" in headway("backfill", "--since", "2026-02-02", "--until", "2026-02-01").err
     assert "there is no workspace" in headway("backfill", "--since", SINCE).err
+
+
+def runs_of(said: Said) -> list[dict[str, Any]]:
+    runs: list[dict[str, Any]] = json.loads(said.out)["workspaces"]
+    return runs
+
+
+def add_second(headway: Headway, installation: Installation, secret_key: str) -> None:
+    """A workspace `second` beside `acme`, with this key to the same calls."""
+    headway("workspace", "add", "Second")
+    store = installation.store
+    second = store.workspaces.find("second")
+    credentials = Credentials({"access_key": "the-access-key", "secret_key": secret_key})
+    store.connectors.add(second.id, "gong", base_url=installation.sandbox.base_url, credentials=credentials)
+    store.themes.add(second.id, "Exports", description="Getting data out on a schedule")
+
+
+def test_a_workspace_that_fails_does_not_keep_the_others_and_its_days_are_named(
+    headway: Headway, installation: Installation
+) -> None:
+    installation.reconnect("wrong")
+    add_second(headway, installation, "the-secret-key")
+    said = headway("backfill", "--since", SINCE)
+    assert said.code == 1
+    assert "second, " in said.out
+    assert "3 analysed" in said.out
+    today = datetime.now(tz=UTC).date()
+    assert f"not complete: acme: {SINCE} to {today}\n" in said.err
+    assert "not complete: second" not in said.err
+    assert "--missing" in said.err
+
+
+def test_with_missing_only_what_failed_or_was_never_done_is_done(
+    headway: Headway, installation: Installation
+) -> None:
+    installation.reconnect("wrong")
+    add_second(headway, installation, "the-secret-key")
+    headway("backfill", "--since", SINCE)
+    installation.reconnect()
+    installation.sandbox.forget_requests()
+    again = headway("backfill", "--since", SINCE, "--missing", "--format", "json")
+    assert (again.code, [run["workspace"] for run in runs_of(again)]) == (0, ["acme"])
+    assert set(installation.states.values()) == {"analysed"}
+    installation.sandbox.forget_requests()
+    last = headway("backfill", "--since", SINCE, "--missing", "--format", "json")
+    assert (last.code, json.loads(last.out)) == (0, {"workspaces": [], "batches": []})
+    assert "done before" in last.err
+    assert installation.sandbox.requests == ()
+
+
+def test_days_left_between_days_that_are_done_become_runs_of_their_own(
+    headway: Headway, installation: Installation
+) -> None:
+    day = (TODAY - timedelta(days=2)).date().isoformat()
+    headway("backfill", "--workspace-id", "acme", "--since", day, "--until", day)
+    said = headway(*BACKFILL, "--missing", "--format", "json")
+    yesterday, third = ((TODAY - timedelta(days=number)).date().isoformat() for number in (1, 3))
+    assert [(run["since"], run["until"]) for run in runs_of(said)] == [
+        (SINCE, third),
+        (yesterday, datetime.now(tz=UTC).date().isoformat()),
+    ]
+
+
+def test_days_that_a_killed_run_held_are_done_again_with_missing(
+    headway: Headway, installation: Installation
+) -> None:
+    """A process that is killed leaves its run `STARTED`: its keys are in progress, and nobody works on them."""
+    headway(*BACKFILL)
+    with opened_instance(installation.settings) as instance:
+        since = TODAY.date() - timedelta(days=4)
+        tags = range_tags("acme", since, since + timedelta(days=1), asked_by="a test")
+        run = instance.create_run_for_job(build_defs().resolve_job_def("ingest"), tags=tags)
+        instance.report_engine_event("left", run)
+        instance.report_dagster_event(dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, "ingest"), run.run_id)
+    said = headway(*BACKFILL, "--missing", "--format", "json")
+    assert [run["since"] for run in runs_of(said)] == [SINCE]
+
+
+def test_newest_first_the_last_month_comes_before_the_one_before_it(
+    headway: Headway, installation: Installation
+) -> None:
+    since = (TODAY - timedelta(days=40)).date().isoformat()
+    said = headway("backfill", "--since", since, "--newest-first", "--format", "json")
+    newer, older = runs_of(said)
+    assert newer["since"] > older["until"]
+    assert older["since"] == since
+    assert newer["features"] == 3
+
+
+def test_a_budget_is_a_workspaces_for_all_its_runs(
+    headway: Headway, installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else every month of a backfill would spend it again."""
+    given: list[float] = []
+
+    def spend(*_days: object, budget_usd: float, **_bounds: object) -> IngestReport:
+        given.append(budget_usd)
+        return IngestReport({"model": {"cost_usd": 0.375}}, (), (), 0)
+
+    monkeypatch.setattr("headway_pipeline.cli.ingest.ingest_workspace", spend)
+    since = (TODAY - timedelta(days=100)).date().isoformat()
+    headway("backfill", "--since", since, "--newest-first", "--budget-usd", "1", "--format", "json")
+    assert given == [1, 0.625, 0.25, 0]
+
+
+def test_days_of_a_workspace_that_another_run_writes_are_left_for_later(
+    headway: Headway, installation: Installation
+) -> None:
+    with installation.store.leases.hold(installation.workspace.id, "another run"):
+        said = headway(*BACKFILL, "--format", "json")
+    assert said.code == 1
+    assert len(runs_of(said)[0]["incomplete"]) == 5
+    assert "another run" in said.err
+
+
+def test_a_failure_beside_a_paused_source_is_told_as_a_failure(headway: Headway, installation: Installation) -> None:
+    piece = Piece(installation.workspace, TODAY.date(), TODAY.date())
+    paused, failed, done = (Filled(piece, IngestReport({}, (), (), code)) for code in (75, 1, 0))
+    assert exit_code([paused, failed, done]) == 1
+    assert exit_code([paused, done]) == 75
+    assert exit_code([done]) == 0
+    assert exit_code([]) == 0
+
+
+def test_days_outside_the_partitions_are_refused_before_anything_runs(
+    headway: Headway, installation: Installation
+) -> None:
+    tomorrow = (datetime.now(tz=UTC) + timedelta(days=1)).date().isoformat()
+    assert "in the future" in headway("backfill", "--since", SINCE, "--until", tomorrow).err
+    assert "is before" in headway("backfill", "--since", "2001-01-01", "--newest-first").err
+    assert installation.sandbox.requests == ()

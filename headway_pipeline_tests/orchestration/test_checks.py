@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from headway_pipeline.model.workspaces import Credentials
 from headway_pipeline.orchestration.assets import CHAIN
 from headway_pipeline.orchestration.graph import build_defs
+from headway_pipeline.orchestration.launch import IngestRequest, _outcome
 from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, partition_key
 from headway_pipeline.store.tables import evidence, listings, messages, transcripts, workspaces
 from headway_pipeline_tests.orchestration.conftest import RunJob
@@ -87,8 +88,6 @@ def test_a_quote_that_is_not_in_its_transcript_stops_the_filing_and_names_its_ke
 def test_what_stops_a_run_is_told_in_words_with_what_to_do_and_only_once(
     installation: Installation, run_job: RunJob
 ) -> None:
-    from headway_pipeline.orchestration.launch import _outcome
-
     run_job()
     without_triggers(installation, evidence.update().values(quote="I will sue you"))
     result = run_job()
@@ -98,7 +97,7 @@ def test_what_stops_a_run_is_told_in_words_with_what_to_do_and_only_once(
     assert told.startswith("quotes_are_verbatim: acme, ")
     assert "Nothing behind extracted_features was made in this run" in told
     assert "failed and missing" in str(failed.user_failure_data.metadata["what to do"].value)
-    outcome = _outcome(result, "acme")
+    outcome = _outcome(result, IngestRequest("acme", TODAY.date(), TODAY.date()))
     assert outcome.failures == (told,)
     assert outcome.failed_checks["quotes_are_verbatim"] in told
     assert not outcome.is_incomplete_only
@@ -230,8 +229,6 @@ def test_what_was_mended_is_forgotten_by_the_next_run_whatever_its_days(
 def test_a_check_that_stands_red_for_another_workspace_does_not_fail_the_command_of_this_one(
     installation: Installation, instance: dg.DagsterInstance, run_job: RunJob
 ) -> None:
-    from headway_pipeline.orchestration.launch import _outcome
-
     add_second(installation, instance)
     run_job(slug="second")
     with installation.store.database.writing() as connection:
@@ -239,9 +236,9 @@ def test_a_check_that_stands_red_for_another_workspace_does_not_fail_the_command
     checks_alone(instance, "raw_calls", "ledger_balances")
     result = run_job()
     assert not evaluation(result, "ledger_balances").passed
-    assert _outcome(result, "acme").failed_checks == {}
-    assert _outcome(result, "acme").warnings == {}
-    assert "ledger_balances" in _outcome(result, "second").warnings
+    assert _outcome(result, IngestRequest("acme", TODAY.date(), TODAY.date())).failed_checks == {}
+    assert _outcome(result, IngestRequest("acme", TODAY.date(), TODAY.date())).warnings == {}
+    assert "ledger_balances" in _outcome(result, IngestRequest("second", TODAY.date(), TODAY.date())).warnings
 
 
 def test_a_workspace_that_no_longer_exists_is_not_looked_for(

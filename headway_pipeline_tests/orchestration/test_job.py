@@ -9,7 +9,7 @@ import pytest
 from headway_pipeline.ingestion.completeness import Incomplete
 from headway_pipeline.orchestration import failures
 from headway_pipeline.orchestration.graph import build_defs
-from headway_pipeline.orchestration.launch import _outcome
+from headway_pipeline.orchestration.launch import IngestRequest, _outcome
 from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, partition_key
 from headway_pipeline.store.configured import open_configured_store
 from headway_pipeline_tests.orchestration.conftest import RunJob
@@ -90,7 +90,7 @@ def test_the_last_thing_recorded_is_the_newest_day_so_that_the_assets_page_shows
 
 
 def test_what_is_recorded_twice_is_counted_once(installation: Installation, run_job: RunJob) -> None:
-    outcome = _outcome(run_job(), "acme")
+    outcome = _outcome(run_job(), IngestRequest("acme", TODAY.date(), TODAY.date()))
     assert outcome.counts["gong"]["refiled"] == 3
 
 
