@@ -11,7 +11,7 @@ from headway_pipeline.cli.backfill_plan import Piece, plan_pieces
 from headway_pipeline.cli.batches import as_data, land_answers, open_batches, words_on
 from headway_pipeline.cli.budget import budget_option
 from headway_pipeline.cli.context import made_format_option, opened, read_day, ready_settings, verbose_option
-from headway_pipeline.cli.output import say
+from headway_pipeline.cli.output import say, show_json
 from headway_pipeline.model.errors import HeadwayError, InputError
 from headway_pipeline.model.windows import days_between
 from headway_pipeline.model.workspaces import Workspace

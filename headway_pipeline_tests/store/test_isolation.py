@@ -181,14 +181,12 @@ def test_an_upsert_that_meets_anothers_row_does_not_change_it(neighbours: Neighb
 
 
 def test_replacing_anothers_row_by_its_key_is_refused(on_sqlite: Neighbours) -> None:
-    """SQLite's REPLACE removes the row in its way without asking a trigger."""
-    before = on_sqlite.standing(themes, on_sqlite.their_id)
-    replacing = themes.insert().prefix_with("OR REPLACE")
+    """SQLite's REPLACE removes the row in its way without asking a trigger; nothing refers to this one."""
+    before = on_sqlite.standing(audit_log, on_sqlite.their_id)
+    row = on_sqlite.mine["audit_log"] | {"id": on_sqlite.theirs["audit_log"]["id"]}
     with pytest.raises(StoreError), on_sqlite.within.database.writing() as connection:
-        connection.execute(
-            replacing.values(id=on_sqlite.theirs["themes"]["id"], workspace_id=on_sqlite.my_id, name="taken over")
-        )
-    assert on_sqlite.standing(themes, on_sqlite.their_id) == before
+        connection.execute(audit_log.insert().prefix_with("OR REPLACE").values(**row))
+    assert on_sqlite.standing(audit_log, on_sqlite.their_id) == before
 
 
 def test_a_workspace_makes_no_other_and_rewrites_no_record(neighbours: Neighbours) -> None:

@@ -1,6 +1,7 @@
 """Every table, in SQLAlchemy Core. A row of a tenant table can never point into another workspace.
 
-Children refer to their parents by (workspace_id, parent_id), which is also what row-level security will read.
+Children refer to their parents by (workspace_id, parent_id), so a row cannot refer beyond
+its workspace even where row-level security (`isolation/`) lets it.
 """
 
 from headway_pipeline.store.tables.analysis import (
