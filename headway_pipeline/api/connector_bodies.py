@@ -34,8 +34,17 @@ Address = Annotated[str, StringConstraints(max_length=500, pattern=r"^[!-~]*$")]
 Choices = Annotated[list[Name], Field(min_length=1, max_length=50)]
 
 
+def _hide_nulls(schema: dict[str, Any]) -> None:
+    """A credential that may be left out may not be null: its default is nothing to tell."""
+    for field in schema["properties"].values():
+        if field.get("writeOnly"):
+            del field["default"]
+
+
 class ConnectorBody(StrictBody):
     """What every body for a connector has; its credentials and settings are the source's."""
+
+    model_config = ConfigDict(json_schema_extra=_hide_nulls)
 
     name: Name | None = None
     base_url: Address | None = None
@@ -94,8 +103,12 @@ def _configured(source: type[Source]) -> type[ConnectorBody]:
     else:
         extra["required"] = ["connector_type", *keys]
 
+    def described(schema: dict[str, Any]) -> None:
+        _hide_nulls(schema)
+        schema.update(extra)
+
     class Configured(ConnectorBody):
-        model_config = ConfigDict(json_schema_extra=extra)
+        model_config = ConfigDict(json_schema_extra=described)
 
     return Configured
 
@@ -128,10 +141,10 @@ def edit_body(sources: Mapping[str, type[Source]]) -> Any:
 def _own_fields(source: type[Source]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for field in source.credential_fields:
-        fields[flat_name(field)] = (Secret | None, Field(default=None, description=f"{source.label} {field.label}."))
+        fields[flat_name(field)] = (Secret, Field(default=None, description=f"{source.label} {field.label}."))
     if _takes_oauth(source):
         for name in (*OAUTH_REQUIRED, *OAUTH_OPTIONAL):
-            fields[name] = (Secret | None, Field(default=None, description="For OAuth in place of a key."))
+            fields[name] = (Secret, Field(default=None, description="For OAuth in place of a key."))
     if issubclass(source, HttpSource):
         words = f"API address, where it is not the default ({source.default_base_url})."
         fields["base_url"] = (Address | None, Field(default=None, description=words))

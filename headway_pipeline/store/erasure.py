@@ -27,6 +27,7 @@ from headway_pipeline.store.tables import (
     evidence,
     extracted_features,
     features,
+    ingest_requests,
     messages,
     model_answers,
     relevance_scores,
@@ -48,7 +49,12 @@ OF_CALLS = (
     model_answers,
 )
 #: Records of what people did here: kept, without the names of those who were erased.
-RECORDS = ((audit_log, ("actor", "subject", "details")), (decisions, ("decided_by", "note")), (api_tokens, ("name",)))
+RECORDS = (
+    (audit_log, ("actor", "subject", "details")),
+    (decisions, ("decided_by", "note")),
+    (api_tokens, ("name",)),
+    (ingest_requests, ("requested_by",)),
+)
 #: What an erasure itself writes to the audit log: counts and hashes, so it stays.
 ERASE_ACTION = "erase"
 

@@ -90,6 +90,7 @@ def test_no_response_log_or_entry_ever_holds_a_credential(
         ({"base_url": "http://127.0.0.1:8950"}, "no address of Gong"),
         ({"base_url": "http://169.254.169.254/latest"}, "no address of Gong"),
         ({"gong_secret_key": "   "}, "errors"),
+        ({"gong_secret_key": None}, "errors"),
         ({"name": "a\x00b"}, "errors"),
         ({"name": "a\ud800b"}, "errors"),
         ({"name": "x" * 201}, "errors"),
@@ -269,7 +270,7 @@ def test_openapi_offers_no_source_of_the_operators(app: FastAPI) -> None:
         "NewFathomConnector",
     }
     assert all(
-        schemas["NewGongConnector"]["properties"][name]["anyOf"][0]["writeOnly"]
+        schemas["NewGongConnector"]["properties"][name]["writeOnly"]
         for name in ("gong_access_key", "gong_secret_key", "client_secret", "refresh_token")
     )
 

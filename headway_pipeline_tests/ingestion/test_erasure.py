@@ -133,6 +133,12 @@ def test_the_receipt_tells_what_how_much_when_by_whom_and_by_hashes(at: Bench, t
     assert entry["details"] == receipt
 
 
+def test_a_token_with_their_name_that_asked_for_an_ingest_is_not_named_either(at: Bench, tmp_path: Path) -> None:
+    at.store.ingest_requests.add(at.workspace.id, NOW.date(), NOW.date(), requested_by=f"token {NAME}")
+    erase_from(at, tmp_path)
+    assert found_in(kept(at.store)) == []
+
+
 def test_who_erases_themself_is_not_named_either(at: Bench, tmp_path: Path) -> None:
     assert erase_from(at, tmp_path, actor=NAME)["by"] == "[erased]"
     assert found_in(kept(at.store)) == []

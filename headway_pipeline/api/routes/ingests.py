@@ -72,7 +72,6 @@ class IngestView(BaseModel):
     until: date
     connector_type: str | None
     limit: int | None
-    requested_by: str
     created_at: datetime
     state: IngestState
     words: str | None = Field(description="What to know about that state.")
@@ -93,7 +92,6 @@ def _view(row: IngestRequestRow, states: Mapping[str, RunState]) -> IngestView:
         until=row.until,
         connector_type=row.connector_type,
         limit=row.max_calls,
-        requested_by=row.requested_by,
         created_at=row.created_at,
         state=state,
         words=WORDS.get(state),
