@@ -34,7 +34,7 @@ def first(context: dg.AssetExecutionContext) -> None:
 @dg.asset(partitions_def=WORKSPACE_DAY, deps=[first])
 def second(context: dg.AssetExecutionContext) -> Iterator[Any]:
     """Completes all keys but one, as the last asset of the chain does."""
-    done = [key for key in context.partition_keys if key != BROKEN]
+    done = [key for key in context.partition_keys if key != BROKEN or "is whole" in context.run.tags]
     if len(done) < len(context.partition_keys):
         for key in done:
             yield dg.AssetMaterialization("second", partition=key)
@@ -54,18 +54,22 @@ KEYS = ("first", "second")
 
 @pytest.fixture
 def instance(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
-    """A real one, with a run that failed for one day, then one that did two days again."""
+    """A real one: a day that was whole fails in a later run over four, and two of these are done again."""
     use_home(tmp_path / "home", monkeypatch)
     monkeypatch.setenv("DATABASE_URL", database_url)
     with opened_instance(current_settings()) as made:
         made.add_dynamic_partitions("workspace", ["acme"])
+        run(made, "2026-11-02", "2026-11-02", more={"is whole": "yes"})
         run(made, "2026-11-01", "2026-11-04", is_good=False)
         run(made, "2026-11-03", "2026-11-04")
         yield made
 
 
-def run(instance: dg.DagsterInstance, since: str, until: str, *, is_good: bool = True) -> None:
+def run(
+    instance: dg.DagsterInstance, since: str, until: str, *, is_good: bool = True, more: dict[str, str] | None = None
+) -> None:
     tags = {
+        **(more or {}),
         "dagster/asset_partition_range_start": f"{since}|acme",
         "dagster/asset_partition_range_end": f"{until}|acme",
     }
