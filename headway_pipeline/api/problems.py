@@ -14,6 +14,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
@@ -192,11 +193,21 @@ def _response(
 def install_problems(app: FastAPI) -> None:
     """Let the application answer every error with a problem."""
 
-    async def answer(_request: Request, error: Exception) -> JSONResponse:
-        return problem_of(error)
+    async def answer(request: Request, error: Exception) -> JSONResponse:
+        response = problem_of(error)
+        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            response.headers["Allow"] = _allowed(request)
+        return response
 
     for kind in (errors.HeadwayError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, answer)
+
+
+def _allowed(request: Request) -> str:
+    """The methods of all routes at this address; the framework names those of the first one only."""
+    path = request.scope["path"]
+    here = [one for one in iter_route_contexts(request.app.routes) if one.path_regex.match(path)]
+    return ", ".join(sorted({method for one in here for method in one.methods or ()}))
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:

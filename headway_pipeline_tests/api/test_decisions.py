@@ -117,3 +117,8 @@ def test_what_was_decided_about_a_call_goes_with_it_out_of_the_audit_log_too(
     log = client_of(at.at.workspace, Role.ADMIN).get(f"{ROOT}/audit-log")
     assert key not in log.text
     assert editor.get(f"{ROOT}/features/{key}").status_code == 404
+
+
+def test_a_method_that_is_not_taken_is_answered_with_those_that_are(at: Desk, editor: TestClient) -> None:
+    answer = editor.patch(f"{ROOT}/features/{one_item(at)}/verdict", json={})
+    assert (answer.status_code, answer.headers["allow"]) == (405, "DELETE, PUT")

@@ -67,12 +67,21 @@ def test_pages_follow_one_another_by_next_and_by_the_link_header(at: Desk, viewe
     assert (len(seen), set(seen)) == (5, keys)
 
 
-@pytest.mark.parametrize("cursor", ["AAAA", "bm8", "x" * 200])
+@pytest.mark.parametrize("cursor", ["AAAA", "", "1-2", f"{'9' * 18}-{'0' * 32}", f"-1-{'0' * 32}", f"1-{'0' * 32}\n"])
 def test_a_cursor_that_is_none_of_ours_is_refused(at: Desk, viewer: TestClient, cursor: str) -> None:
     one_item(at)
     for listing in ("features", "inbox", "messages"):
         answer = viewer.get(f"{ROOT}/{listing}", params={"cursor": cursor})
         assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+
+
+@pytest.mark.parametrize("cursor", [f"0-{'f' * 32}", f"{'9' * 17}-{'0' * 32}"])
+def test_whatever_has_the_form_of_a_cursor_is_a_place_in_the_listing(
+    at: Desk, viewer: TestClient, cursor: str
+) -> None:
+    one_item(at)
+    found = [len(read(viewer, listing, cursor=cursor)["items"]) for listing in ("/inbox", "/messages")]
+    assert found == ([0, 0] if cursor.startswith("0") else [1, 1])
 
 
 @pytest.mark.parametrize(
