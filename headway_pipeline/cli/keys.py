@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from headway_pipeline.cli.context import made_format_option, ready_settings, verbose_option
+from headway_pipeline.cli.context import made_format_option, opened, ready_settings, record, verbose_option
 from headway_pipeline.cli.output import say, show_made
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ def rotate(drop_old: bool, output_format: str, verbose: bool) -> int:  # noqa: A
     from headway_pipeline.store.rotation import rotate_keys
 
     done = rotate_keys(ready_settings(), drop_old=drop_old)
+    with opened() as store:
+        record(store, None, "keys.rotate", "sealing keys", resealed=done.resealed, dropped=done.dropped)
     show_made(asdict(done), output_format, _words(done))
     for name in done.unopened:
         say(f"warning: no key at hand opens {name}: give its key back, or the secret anew")

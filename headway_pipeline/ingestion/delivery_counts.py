@@ -63,7 +63,8 @@ class DeliveryCounts:
         try:
             for key, count in list(counts.items()):
                 connector_id, day, outcome = key
-                self._store.webhooks.count(connectors[connector_id], day, outcome, count)
+                connector = connectors[connector_id]
+                self._store.within(connector.workspace_id).webhooks.count(connector, day, outcome, count)
                 del counts[key]
         except StoreError:
             with self._lock:

@@ -197,7 +197,8 @@ def take_delivery(
         if not webhook.is_in_use:
             source.verify_webhook(delivery, trust, now)
             return Taken(Outcome.NOT_IN_USE, connector)
-        is_news = receive_webhook(store, source, connector, delivery, trust, now)
+        within = store.within(connector.workspace_id)
+        is_news = receive_webhook(within, source, connector, delivery, trust, now)
     except WebhookRefusedError as error:
         return Taken(error.reason, connector)
     except (ConfigurationError, CredentialsSealedError):

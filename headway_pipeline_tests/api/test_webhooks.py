@@ -25,6 +25,7 @@ from headway_pipeline.sources.webhooks import LARGEST_BODY_BYTES, WebhookDeliver
 from headway_pipeline.store import Store
 from headway_pipeline.store.sealing import CredentialSealer
 from headway_pipeline.store.tables import webhook_counts, webhook_events
+from headway_pipeline.store.webhooks import Webhooks
 from headway_pipeline_tests.api.fakes import FakeLauncher
 from headway_pipeline_tests.sandbox_fixtures import MovableClock
 from headway_pipeline_tests.webhooks import (
@@ -207,7 +208,7 @@ def test_a_database_that_is_down_lets_the_source_deliver_again(
         raise DatabaseUnavailableError("the database is gone", "wait")
 
     with monkeypatch.context() as broken:
-        broken.setattr(store.webhooks, "find", down)
+        broken.setattr(Webhooks, "find", down)
         answer = deliver(fathom, fathom_delivery())
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert deliver(fathom, fathom_delivery()).status_code == 204
@@ -215,10 +216,10 @@ def test_a_database_that_is_down_lets_the_source_deliver_again(
 
 
 def test_a_secret_that_does_not_open_lets_the_source_deliver_again(
-    store: Store, fathom: Connector, deliver: Deliver
+    store: Store, fathom: Connector, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lost = CredentialSealer([Fernet.generate_key().decode()])
-    store.webhooks._sealing = lambda: lost
+    monkeypatch.setattr(Webhooks, "secret", lambda webhooks, webhook: lost.open_key(webhook.envelope, "any"))
     answer = deliver(fathom, fathom_delivery())
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
 
@@ -245,13 +246,13 @@ def test_a_flood_of_forgeries_fills_no_table(
 ) -> None:  # fmt: skip
     monkeypatch.setattr("headway_pipeline.api.routes.webhooks.REFUSED_AFTER_S", 0.0)
     writes: list[tuple[Any, ...]] = []
-    write = store.webhooks.count
+    write = Webhooks.count
 
-    def noted(*given: Any) -> None:
+    def noted(webhooks: Webhooks, *given: Any) -> None:
         writes.append(given)
-        write(*given)
+        write(webhooks, *given)
 
-    monkeypatch.setattr(store.webhooks, "count", noted)
+    monkeypatch.setattr(Webhooks, "count", noted)
     for number in range(20):
         deliver(fathom, fathom_delivery(fathom_body(number), delivery_id=f"msg_{number}", secret=OTHER_SECRET))
     assert writes == []
@@ -274,7 +275,7 @@ def test_counts_of_several_processes_add_up_and_outlive_a_database_that_is_down(
         def down(*_given: object) -> None:
             raise DatabaseUnavailableError("the database is gone", "wait")
 
-        broken.setattr(store.webhooks, "count", down)
+        broken.setattr(Webhooks, "count", down)
         app.state.deliveries.close()
     assert counted(app, store, fathom) == {"news": 1}
     deliver(fathom, fathom_delivery())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import requests
+import sqlalchemy as sa
 
 from headway_pipeline.api.app import build_api
 from headway_pipeline.model.errors import StoreError
@@ -27,6 +28,7 @@ from headway_pipeline.sandbox.world import World
 from headway_pipeline.settings import current_settings
 from headway_pipeline.store import Store
 from headway_pipeline.store.configured import open_configured_store
+from headway_pipeline.store.tables import audit_log
 from headway_pipeline_tests.api.fakes import FakeLauncher
 from headway_pipeline_tests.api.serving import served
 from headway_pipeline_tests.cli.conftest import Headway
@@ -114,6 +116,11 @@ def test_fathom_is_registered_once_delivers_and_is_removed(
         answer = requests.post(genuine.url, data=genuine.body, headers=dict(genuine.headers), timeout=10)
         assert answer.status_code == 403
         assert headway(*ASK, "fathom", "--remove").code == 1
+    with store.database.reading() as connection:
+        actions = connection.execute(
+            sa.select(audit_log.c.action).where(audit_log.c.action.like("%webhook%"))
+        ).scalars()
+        assert sorted(actions) == ["connector.webhook", "connector.webhook_removed"]
     assert secret.encode() not in (current_settings().home / "headway.db").read_bytes()
 
 
