@@ -68,8 +68,9 @@ def test_every_process_of_the_composition_waits_for_what_it_needs() -> None:
         "daemon",
         "webserver",
         "webserver-read-only",
+        "api",
     }
-    for name in ("daemon", "webserver", "webserver-read-only"):
+    for name in ("daemon", "webserver", "webserver-read-only", "api"):
         assert services[name]["depends_on"] == {"code": {"condition": "service_healthy"}}
     assert services["code"]["depends_on"] == {"setup": {"condition": "service_completed_successfully"}}
     assert "--read-only" in services["webserver-read-only"]["command"]
@@ -80,7 +81,7 @@ def test_every_process_of_the_composition_waits_for_what_it_needs() -> None:
 
 def test_only_the_loopback_address_sees_the_pages_and_nothing_else_is_published() -> None:
     published = {name: service["ports"] for name, service in COMPOSE["services"].items() if "ports" in service}
-    assert set(published) == {"webserver", "webserver-read-only"}
+    assert set(published) == {"webserver", "webserver-read-only", "api"}
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
 
 

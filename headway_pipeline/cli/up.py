@@ -1,4 +1,4 @@
-"""`headway up`: Dagster's code server, daemon and pages on this machine's loopback, as one program."""
+"""`headway up`: Dagster's code server, daemon and pages, and the REST API, on this machine's loopback as one program."""
 
 import json
 import os
@@ -34,9 +34,16 @@ MOST_SOCKET_PATH = 100
     show_default=True,
     help="Of the same pages without anything that changes something; 0 for none.",
 )
+@click.option(
+    "--api-port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="Of the REST API; 0 for none.",
+)
 @verbose_option
-def command(port: int, read_only_port: int, verbose: bool) -> int:
-    """Start Dagster on the loopback address until Ctrl-C.
+def command(port: int, read_only_port: int, api_port: int, verbose: bool) -> int:
+    """Start Dagster and the REST API on the loopback address until Ctrl-C.
 
     Dagster's pages have no login: whoever reaches the port can do everything. Keep it on loopback.
     """
@@ -44,23 +51,28 @@ def command(port: int, read_only_port: int, verbose: bool) -> int:
     from headway_pipeline.orchestration.launch import prepare_instance
 
     _require_free(port, "--port")
-    if read_only_port:
-        _require_free(read_only_port, "--read-only-port")
+    for number, option in ((read_only_port, "--read-only-port"), (api_port, "--api-port")):
+        if number:
+            _require_free(number, option)
     settings = ready_settings()
     with opened() as store:
         slugs = [workspace.slug for workspace in store.workspaces.list()]
     home = prepare_instance(settings, slugs)
     environment = {**os.environ, **process_environment(settings)}
+    # The API asks the webserver for runs.
+    environment.setdefault("HEADWAY_DAGSTER_URL", f"http://127.0.0.1:{port}")
     if not verbose:
         environment.setdefault("PYTHONWARNINGS", "ignore")
     say(f"starting Dagster with its records in {home}; Ctrl-C stops it")
     with _run_folder() as folder:
         children = _children(folder, port, read_only_port, log_level="info" if verbose else "warning")
+        if api_port:
+            children.append(_api(api_port, is_verbose=verbose))
         return supervise(children, environment, say)
 
 
 def _children(folder: Path, port: int, read_only_port: int, *, log_level: str) -> list[Child]:
-    """Everything that is kept running; a further server is a further entry."""
+    """Dagster's programs."""
     code_socket = str(folder / "code.sock")
     workspace = folder / "workspace.yaml"
     # JSON is YAML, and quotes any path.
@@ -94,6 +106,12 @@ def _children(folder: Path, port: int, read_only_port: int, *, log_level: str) -
             )
         )
     return children
+
+
+def _api(port: int, *, is_verbose: bool) -> Child:
+    words = f"REST API at http://127.0.0.1:{port}/api/v1"
+    arguments = [_program("headway"), "api", "--port", str(port), *(["--verbose"] if is_verbose else [])]
+    return Child("api", arguments, answers_at(port), words)
 
 
 def _program(name: str) -> str:

@@ -142,7 +142,18 @@ def _start(home: Path, port: int, read_only_port: int) -> "subprocess.Popen[byte
     program = "from headway_pipeline.cli.main import run; run()"
     with (home.parent / "up.log").open("wb") as log:
         return subprocess.Popen(
-            [sys.executable, "-c", program, "up", "--port", str(port), "--read-only-port", str(read_only_port)],
+            [
+                sys.executable,
+                "-c",
+                program,
+                "up",
+                "--port",
+                str(port),
+                "--read-only-port",
+                str(read_only_port),
+                "--api-port",
+                "0",
+            ],
             stdout=log,
             stderr=log,
             stdin=subprocess.DEVNULL,
