@@ -1,4 +1,4 @@
-"""`headway up`: Dagster's code server, daemon and pages, and the REST API, on this machine's loopback as one program."""
+"""`headway up`: Dagster's code server, daemon and pages, and the REST API, on the loopback address as one program."""
 
 import json
 import os
