@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from headway_pipeline.model.windows import day_start
 from headway_pipeline.store.engine import Database
+from headway_pipeline.store.placing import is_dismissed
 from headway_pipeline.store.tables import extracted_features, features, messages, model_answers, themes
 
 __all__ = ["Trends", "WeeklyCost"]
@@ -38,7 +39,7 @@ class Trends:
         self._database = database
 
     def features(self, workspace_id: uuid.UUID, weeks: Sequence[date]) -> Mapping[str | None, tuple[int, ...]]:
-        """How many features of each theme (None: the inbox) calls of each week brought; without weeks of none."""
+        """How many features of each theme (None: the inbox) calls of each week brought, without dismissed ones."""
         counts = [sa.func.count().filter(_within(messages.c.occurred_at, week)) for week in weeks]
         query = (
             sa.select(themes.c.name, *counts)
@@ -46,7 +47,7 @@ class Trends:
             .join(messages, messages.c.id == extracted_features.c.message_id)
             .outerjoin(features, features.c.extracted_feature_id == extracted_features.c.id)
             .outerjoin(themes, themes.c.id == features.c.theme_id)
-            .where(messages.c.workspace_id == workspace_id, _over(messages.c.occurred_at, weeks))
+            .where(messages.c.workspace_id == workspace_id, _over(messages.c.occurred_at, weeks), ~is_dismissed())
             .group_by(themes.c.name)
         )
         with self._database.reading() as connection:

@@ -68,6 +68,15 @@ def test_features_are_counted_by_theme_and_week_and_other_workspaces_left_out(st
     assert store.trends.features(at.workspace.id, WEEKS) == {"Exports": (1, 0, 2), None: (0, 1, 0)}
 
 
+def test_what_people_dismissed_is_in_no_trend(store: Store) -> None:
+    at = place(store)
+    store.themes.add(at.workspace.id, "Exports")
+    read_call(store, at, 1, weeks_ago=0, theme="Exports")
+    (feature,) = store.reading.features(at.workspace.id)
+    store.decisions.dismiss(at.workspace.id, feature.id, decided_by="a test")
+    assert store.trends.features(at.workspace.id, WEEKS) == {}
+
+
 def test_a_workspace_without_features_or_answers_has_no_trend(store: Store) -> None:
     at = place(store)
     assert store.trends.features(at.workspace.id, WEEKS) == {}
