@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 SAMPLE = Path(__file__).parents[1] / "deploy" / "proxy" / "nginx.conf"
-NGINX = shutil.which("nginx")
+NGINX = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
 #: "someone" and "secret".
 LOGIN = {"Authorization": "Basic c29tZW9uZTpzZWNyZXQ="}
 DAGSTER, VIEW, API = "dagster.headway.example", "view.headway.example", "headway.example"
