@@ -5,11 +5,15 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from headway_pipeline.cli.main import run
 from headway_pipeline_tests.worlds import Installation, installed, sandbox_call, use_home
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ def installation_on_disk(
 
 
 @pytest.fixture
-def records_in_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def records_in_memory(monkeypatch: pytest.MonkeyPatch) -> "Iterator[DagsterInstance]":
     """Dagster keeps its records in memory, for on disk they cost more than the run itself."""
     import dagster as dg
 
@@ -64,10 +68,10 @@ def records_in_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(
             "headway_pipeline.orchestration.launch.opened_instance", lambda _settings: nullcontext(instance)
         )
-        yield
+        yield instance
 
 
 @pytest.fixture
-def installation(installation_on_disk: Installation, records_in_memory: None) -> Installation:
+def installation(installation_on_disk: Installation, records_in_memory: "DagsterInstance") -> Installation:
     """The same, for what neither reads nor writes files beside the database."""
     return installation_on_disk

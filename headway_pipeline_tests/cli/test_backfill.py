@@ -12,10 +12,10 @@ import pytest
 from headway_pipeline.cli.backfill_plan import Piece
 from headway_pipeline.cli.backfill_report import Filled, exit_code
 from headway_pipeline.cli.ingest_report import IngestReport
+from headway_pipeline.model.errors import DatabaseUnavailableError
 from headway_pipeline.model.features import FeatureType
-from headway_pipeline.model.workspaces import Credentials
+from headway_pipeline.model.workspaces import Credentials, Workspace
 from headway_pipeline.orchestration.graph import build_defs
-from headway_pipeline.orchestration.instance import opened_instance
 from headway_pipeline.orchestration.partitions import range_tags
 from headway_pipeline.sandbox.models.rules import Misbehaviour, ModelRules
 from headway_pipeline.sandbox.models.truth import Planted
@@ -205,16 +205,17 @@ def test_days_left_between_days_that_are_done_become_runs_of_their_own(
 
 
 def test_days_that_a_killed_run_held_are_done_again_with_missing(
-    headway: Headway, installation: Installation
+    headway: Headway, installation: Installation, records_in_memory: dg.DagsterInstance
 ) -> None:
     """A process that is killed leaves its run `STARTED`: its keys are in progress, and nobody works on them."""
     headway(*BACKFILL)
-    with opened_instance(installation.settings) as instance:
-        since = TODAY.date() - timedelta(days=4)
-        tags = range_tags("acme", since, since + timedelta(days=1), asked_by="a test")
-        run = instance.create_run_for_job(build_defs().resolve_job_def("ingest"), tags=tags)
-        instance.report_engine_event("left", run)
-        instance.report_dagster_event(dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, "ingest"), run.run_id)
+    since = TODAY.date() - timedelta(days=4)
+    run = records_in_memory.create_run_for_job(
+        build_defs().resolve_job_def("ingest"),
+        tags=range_tags("acme", since, since + timedelta(days=1), asked_by="a process that was killed"),
+    )
+    begun = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, "ingest")
+    records_in_memory.report_dagster_event(begun, run.run_id)
     said = headway(*BACKFILL, "--missing", "--format", "json")
     assert [run["since"] for run in runs_of(said)] == [SINCE]
 
@@ -244,6 +245,25 @@ def test_a_budget_is_a_workspaces_for_all_its_runs(
     since = (TODAY - timedelta(days=100)).date().isoformat()
     headway("backfill", "--since", since, "--newest-first", "--budget-usd", "1", "--format", "json")
     assert given == [1, 0.625, 0.25, 0]
+
+
+def test_an_error_before_a_workspaces_run_is_told_and_the_others_go_on(
+    headway: Headway, installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headway("workspace", "add", "Second")
+
+    def ingest(workspace: Workspace, *_days: object, **_bounds: object) -> IngestReport:
+        if workspace.slug == "acme":
+            raise DatabaseUnavailableError("the database cannot be reached", "start it")
+        return IngestReport({"workspace": workspace.slug, "model": {"cost_usd": None}}, (), (), 0)
+
+    monkeypatch.setattr("headway_pipeline.cli.ingest.ingest_workspace", ingest)
+    said = headway("backfill", "--since", SINCE, "--format", "json")
+    assert said.code == 1
+    failed, done = runs_of(said)
+    assert (failed["run_id"], failed["incomplete"][0], len(failed["incomplete"])) == (None, SINCE, 5)
+    assert done["workspace"] == "second"
+    assert "error: acme: the database cannot be reached: start it" in said.err
 
 
 def test_days_of_a_workspace_that_another_run_writes_are_left_for_later(
