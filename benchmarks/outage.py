@@ -18,7 +18,7 @@ from headway_pipeline_tests.stack.processes import Stack, wait_for
 from headway_pipeline_tests.stack.setting import running_stack
 from headway_pipeline_tests.worlds import TODAY, sandbox_call, world
 
-#: The hourly schedule lists again at the latest an hour later; a run whose process died is looked for every 2 minutes.
+#: The hourly schedule lists again an hour later at the latest.
 PATIENCE_S = 4200.0
 
 
@@ -43,18 +43,16 @@ def catch_up(stack: Stack, run_id: str) -> list[str]:
     told("the pages answer", stack.is_answering)
     told("a sensor ticks", lambda: stack.ticks("workspace_mirror")[0]["timestamp"] > time.time() - 30)
     told("the run that was cut off has ended", lambda: stack.run(run_id)["status"] in ("FAILURE", "SUCCESS"))
-    told("the call that came meanwhile is read", lambda: states(stack) == Counter(analysed=4))
+    told("the call that came meanwhile is read", lambda: counted(stack, "state") == Counter(analysed=4))
     told("no run is left open", lambda: not stack.unfinished_runs())
     wrong = [f"the process {name} ended" for name in stack.processes.ended()]
-    titles = Counter(
-        row["title"] for row in stack.installation.store.reading.messages(stack.installation.workspace.id)
-    )
+    titles = counted(stack, "title")
     return wrong + [f"{title} stands {number} times" for title, number in titles.items() if number > 1]
 
 
-def states(stack: Stack) -> Counter[str]:
-    """How many calls of the workspace stand in which state."""
-    return Counter(row["state"] for row in stack.installation.store.reading.messages(stack.installation.workspace.id))
+def counted(stack: Stack, name: str) -> Counter[str]:
+    """How many calls of the workspace have which value of a field."""
+    return Counter(row[name] for row in stack.installation.store.reading.messages(stack.installation.workspace.id))
 
 
 def _answered(look: Callable[[], object]) -> object:
