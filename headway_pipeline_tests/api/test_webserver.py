@@ -1,4 +1,4 @@
-"""What Dagster's webserver may answer, or not: no request for an ingest is lost by it, and nobody else waits for it."""
+"""What Dagster's webserver may answer, or not: no request is lost by it, and nobody else waits for it."""
 
 import json
 import threading
