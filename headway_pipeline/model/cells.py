@@ -1,6 +1,4 @@
-"""Cells of a CSV file. A spreadsheet computes what begins like a formula, and a terminal obeys control characters;
-calls' words must stay words.
-"""
+"""Cells of a CSV file: calls' words stay words where a spreadsheet would compute them or a terminal obey them."""
 
 from typing import TypeVar
 
