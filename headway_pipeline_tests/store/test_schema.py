@@ -174,9 +174,13 @@ def test_a_database_whose_connections_are_all_in_use_can_be_asked_later(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store.database.engine.pool, "_timeout", 0.01)
-    with ExitStack() as held, pytest.raises(DatabaseUnavailableError, match="in use"):
-        for _ in range(100):
+    pool = store.database.engine.pool
+    assert isinstance(pool, sa.QueuePool)
+    with ExitStack() as held:
+        for _ in range(pool.size() + pool._max_overflow):
             held.enter_context(store.database.reading())
+        with pytest.raises(DatabaseUnavailableError, match="in use"):
+            store.ping()
     store.ping()
 
 
