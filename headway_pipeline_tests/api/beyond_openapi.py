@@ -1,6 +1,7 @@
 """What schemathesis holds against the API beside its own checks; it loads this file by its path."""
 
 import re
+from typing import Any
 
 import schemathesis
 
@@ -20,7 +21,7 @@ RULES = re.compile(
 
 @schemathesis.check
 def refused_by_a_known_rule(
-    ctx: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case
+    ctx: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case[Any]
 ) -> None:
     """A request that is as the document says is refused with 422 by one of the rules only."""
     if response.status_code != 422 or case.meta is None or not case.meta.generation.mode.is_positive:

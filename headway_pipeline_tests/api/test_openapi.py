@@ -104,7 +104,11 @@ class Filled:
         ]
         (folder / "users.json").write_text(json.dumps({"auth": users}))
         who = f"peers = {json.dumps(names)}" if peers else ""
-        lines = [CONFIG.format(rules=RULES, examples=EXAMPLES, walks=WALKS * EXAMPLES, users=folder / "users.json", who=who)]
+        lines = [
+            CONFIG.format(
+                rules=RULES, examples=EXAMPLES, walks=WALKS * EXAMPLES, users=folder / "users.json", who=who
+            )
+        ]
         lines += [f'[dictionaries."{name}"]\nvalues = {json.dumps(values)}' for name, values in self.known.items()]
         lines += ["[parameters]"]
         lines += [f'"{name}" = {{ dictionary = "{name}", probability = 0.8 }}' for name in self.known]
@@ -147,3 +151,14 @@ def test_the_api_does_what_its_document_says(store: Store, settings: Settings, t
 def test_what_one_workspace_reads_another_one_does_not(store: Store, settings: Settings, tmp_path: Path) -> None:
     report = asked(build(store, settings), Filled(store).describe(tmp_path, peers=True), "fuzzing", "stateful")
     assert report["phases"]["stateful"]["status"] == "success"
+
+
+def test_operations_have_names_of_their_own_and_links_lead_to_them(store: Store, settings: Settings) -> None:
+    paths = build(store, settings).openapi()["paths"]
+    routes = [route for methods in paths.values() for route in methods.values()]
+    names = [route["operationId"] for route in routes]
+    assert len(set(names)) == len(names)
+    assert all(name.isidentifier() and len(name) < 25 for name in names)
+    links = [one for route in routes for answer in route["responses"].values() for one in answer.get("links", ())]
+    assert set(links) <= set(names)
+    assert len(links) == 10

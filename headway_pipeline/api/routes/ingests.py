@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path
@@ -46,8 +46,13 @@ WORDS = {
 }
 
 
+def _name_sources(schema: dict[str, Any]) -> None:
+    schema["enum"] = sorted(discover())
+
+
+SourceName = Annotated[str, Field(pattern=r"^[a-z_]{1,40}$", json_schema_extra=_name_sources)]
 #: The first day in two ways.
-SAID_TWICE = {
+SAID_TWICE: dict[str, Any] = {
     "required": ["days_back", "since"],
     "properties": {"days_back": {"type": "integer"}, "since": {"type": "string"}},
 }
@@ -63,7 +68,7 @@ class NewIngest(StrictBody):
     )
     since: Day | None = Field(default=None, description="First UTC day.")
     until: Day | None = Field(default=None, description="Last UTC day; today when left out.")
-    connector_type: Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")] | None = Field(
+    connector_type: SourceName | None = Field(
         default=None, description="Only connectors of this source.", examples=["gong"]
     )
     limit: Annotated[int, Field(strict=True, ge=1, le=2_147_483_647), INTEGRAL] | None = Field(
