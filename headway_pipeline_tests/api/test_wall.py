@@ -266,11 +266,13 @@ def test_every_route_describes_itself_and_its_refusals(app: FastAPI) -> None:
         for method, route in methods.items():
             assert route["summary"], (method, path)
             assert route["description"], (method, path)
-            for status in ("401", "403", "404", "422", "429", "500", "503"):
+            refusals = {"405", "413", "421", "429", "500", "503"}
+            if path.startswith("/api/"):
+                refusals |= {"401", "403", "404", "422"}
+                assert route["security"] == [{"token": []}], (method, path)
+            for status in refusals:
                 content = route["responses"][status]["content"]
                 assert list(content) == ["application/problem+json"], (method, path, status)
-            if path.startswith("/api/"):
-                assert route["security"] == [{"token": []}], (method, path)
     assert "Problem" in described["components"]["schemas"]
 
 

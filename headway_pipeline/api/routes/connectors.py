@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,8 +20,8 @@ from headway_pipeline.api.connector_bodies import (
     new_connector_body,
     settings_of,
 )
-from headway_pipeline.api.creating import CREATED, Made, Once, created
-from headway_pipeline.api.etags import Guarded, show
+from headway_pipeline.api.creating import Made, Once, created, making
+from headway_pipeline.api.etags import EDITED, SHOWN, Guarded, Known, show
 from headway_pipeline.api.paging import Page
 from headway_pipeline.api.problems import refusals
 from headway_pipeline.api.wiring import Wired
@@ -55,6 +55,10 @@ class ConnectorView(BaseModel):
     last_error: str | None
     last_ok_at: datetime | None
     resume_at: datetime | None = Field(description="No request before this time.")
+
+
+class ConnectorPage(Page[ConnectorView]):
+    """A part of the listing of connectors."""
 
 
 class CheckView(BaseModel):
@@ -124,16 +128,18 @@ def _add_reading(router: APIRouter) -> None:
     @router.get("", responses=refusals(), summary="List connectors")
     def list_connectors(
         tenant: AsViewer, inactive: Annotated[bool, Query(description="Inactive ones, too.")] = False
-    ) -> Page[ConnectorView]:
+    ) -> ConnectorPage:
         """By name, with their health."""
         found = tenant.store.connectors.list(tenant.workspace.id, active_only=not inactive)
-        return Page(items=[view(connector) for connector in found], next=None)
+        return ConnectorPage(items=[view(connector) for connector in found], next=None)
 
-    @router.get("/{connector_id}", response_model=ConnectorView, responses=refusals(304), summary="Read a connector")
-    def read_connector(tenant: AsViewer, request: Request, connector_id: ConnectorId) -> Response:
+    @router.get(
+        "/{connector_id}", response_model=ConnectorView, responses={**refusals(), **SHOWN}, summary="Read a connector"
+    )
+    def read_connector(tenant: AsViewer, connector_id: ConnectorId, known: Known = None) -> Response:
         """With its ETag."""
         connector = _find(tenant, connector_id)
-        return show(request, view(connector), connector.updated_at)
+        return show(view(connector), connector.updated_at, known=known)
 
     @router.post("/{connector_id}/check", responses=refusals(), summary="Try a connector")
     def check_connector(tenant: AsEditor, wired: Wired, connector_id: ConnectorId) -> CheckView:
@@ -157,7 +163,10 @@ def _add_writing(router: APIRouter, sources: Mapping[str, type[Source]]) -> None
         "",
         status_code=201,
         response_model=ConnectorView,
-        responses={**refusals(409), 201: dict(CREATED)},
+        responses={
+            **refusals(409),
+            201: making("connector_id", "read_connector", "edit_connector", "check_connector"),
+        },
         summary="Connect a source",
     )
     def add_connector(tenant: AsAdmin, wired: Wired, body: NewConnector, once: Once) -> Response:  # type: ignore[valid-type]
@@ -167,13 +176,12 @@ def _add_writing(router: APIRouter, sources: Mapping[str, type[Source]]) -> None
     @router.patch(
         "/{connector_id}",
         response_model=ConnectorView,
-        responses=refusals(409, 412, 428),
+        responses={**refusals(409, 412, 428), **EDITED},
         summary="Edit, deactivate or activate a connector",
     )
     def edit_connector(
         tenant: AsAdmin,
         wired: Wired,
-        request: Request,
         connector_id: ConnectorId,
         body: ConnectorEdit,  # type: ignore[valid-type]
         guard: Guarded,
@@ -183,7 +191,7 @@ def _add_writing(router: APIRouter, sources: Mapping[str, type[Source]]) -> None
         seen_at = guard.hold(view(connector), connector.updated_at)
         _edit(tenant, wired, sources.get(connector.connector_type), connector, body, seen_at)
         edited = _find(tenant, connector_id)
-        return show(request, view(edited), edited.updated_at)
+        return show(view(edited), edited.updated_at)
 
 
 def _find(tenant: Tenant, connector_id: UUID) -> Connector:
