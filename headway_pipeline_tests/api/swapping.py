@@ -195,7 +195,8 @@ class Attempts:
         query = tuple(name for name in route.takes if name in NAMING | SHOWING and rng.random() < 0.3)
         names = [*re.findall(r"{(\w+)}", route.path), *(name for name in query if name in NAMING)]
         names += ["theme_id"] if route.name.endswith("/theme") else []
-        chosen = {name for name in [*names, "key", "etag"] if rng.random() < 0.5}
+        names += {"POST": ["key"], "PATCH": ["etag"]}.get(route.method, [])
+        chosen = {name for name in [*names, "key", "etag"] if rng.random() < 0.4}
         chosen |= {rng.choice(names)} if names else set()
         bearer = rng.choice(list(caller.tokens.values())) if rng.random() < 0.95 else rng.choice([None, "x" * 43])
         guard = rng.choice(["*", "etag", None])
@@ -206,8 +207,8 @@ class Attempts:
         sent, status, words = self.ask(asked, caller, other)
         tally.statuses[status] = tally.statuses.get(status, 0) + 1
         tally.routes.add(asked.route.name)
-        # A refusal may repeat an id that was sent, and a link the query it goes on.
-        found = {word for word in theirs - set(ID.findall(sent)) if word in words.lower().replace(sent.lower(), "")}
+        # A refusal may repeat an id that was sent.
+        found = {word for word in theirs - set(ID.findall(sent)) if word in words.lower()}
         if found:
             tally.foreign.append(f"{asked} was answered with {sorted(found)}")
         if asked.theirs - {"key", "etag"}:
@@ -219,7 +220,7 @@ class Attempts:
                 )
 
     def ask(self, asked: Asked, caller: Neighbour, other: Neighbour) -> tuple[str, int, str]:
-        """Send it; returns its address, the answer's status, and all words of the answer."""
+        """Send it; returns its address and body, the answer's status, and all words of the answer."""
         named = {name: (other if name in asked.theirs else caller).names[name] for name in caller.names}
         if asked.by_slug:
             named["workspace_id"] = (other if "workspace_id" in asked.theirs else caller).names["slug"]
@@ -230,6 +231,7 @@ class Attempts:
         if asked.bearer is not None and "Authorization" not in headers:
             headers["Authorization"] = f"Bearer {asked.bearer}"
         answer = self.client.request(asked.route.method, sent, content=body, headers=headers)
+        sent += f"\n{body.decode()}"
         shown = "\n".join(f"{name}: {value}" for name, value in answer.headers.items() if name in SPOKEN)
         return sent, answer.status_code, f"{shown}\n{answer.text}"
 
