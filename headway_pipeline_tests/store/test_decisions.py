@@ -144,7 +144,7 @@ def test_the_last_verdict_counts_and_stands_beside_a_move(at: Desk) -> None:
     assert at.themes() == {}
     at.store.decisions.accept(at.id, key, decided_by="carl")
     found = at.store.reading.feature(at.id, key)
-    assert [(one.kind.value, one.theme) for one in found.decisions] == [("accept", None), ("move", "Billing")]
+    assert [(one.kind.value, one.theme) for one in found.decisions] == [("accept", "Billing"), ("move", "Billing")]
     assert found.theme == "Billing"
 
 
