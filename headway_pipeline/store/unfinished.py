@@ -1,8 +1,8 @@
 """Days on which a run could do something now, over all active workspaces: what failed, was awaited or left behind.
 
 The conditions are those by which the stages choose their calls (`transcripts.awaiting` and its like), without naming
-a workspace. Left out is what waits for a person or is another sensor's: a `--limit`, missing themes, an answer that
-is being asked for.
+a workspace. Left out is what waits for a person or is another sensor's: a `--limit`, the budget of a run, missing
+themes, an answer that is being asked for.
 """
 
 from collections.abc import Callable
@@ -29,6 +29,9 @@ from headway_pipeline.store.transcripts import HYDRATED
 
 __all__ = ["Hold", "Need", "Unfinished", "UnfinishedDay"]
 
+#: Somebody bounded a run: what it left is done by the next run that comes over its day, and asks for none.
+LEFT_ALONE = (ReasonCode.LIMIT, ReasonCode.RUN_BUDGET)
+
 
 class Need(StrEnum):
     """What the day lacks first."""
@@ -45,7 +48,7 @@ class Hold(StrEnum):
     NOTHING = "nothing"
     #: A source or a language model failed.
     FAILURE = "failure"
-    #: The budget for language models was spent.
+    #: The month's budget for language models was spent.
     BUDGET = "budget"
 
 
@@ -119,7 +122,7 @@ class Unfinished:
         return _through_connectors(self._part(Need.TRANSCRIPTS, _hold())).where(
             _may_be_asked(now),
             sa.or_(is_due(now, MessageState.LISTED, MessageState.AWAITING_TRANSCRIPT), welcome),
-            _has_not(ReasonCode.LIMIT),
+            _has_not(*LEFT_ALONE),
         )
 
     def _out_of_date(self, now: datetime) -> sa.Select[Any]:
@@ -141,7 +144,7 @@ class Unfinished:
         transcribed = sa.and_(
             table.state == MessageState.TRANSCRIBED.value,
             sa.or_(table.next_attempt_at.is_(None), table.next_attempt_at <= now),
-            _has_not(ReasonCode.LIMIT, ReasonCode.NO_THEMES, ReasonCode.ANSWER_PENDING),
+            _has_not(*LEFT_ALONE, ReasonCode.NO_THEMES, ReasonCode.ANSWER_PENDING),
         )
         read = [state.value for state in (MessageState.TRANSCRIBED, MessageState.NOT_RELEVANT, MessageState.ANALYSED)]
         set_aside = sa.and_(
@@ -153,7 +156,7 @@ class Unfinished:
         unfiled = sa.and_(
             table.state == sa.literal_column("'analysed'"),
             table.reason.is_not(None),
-            _has_not(ReasonCode.ANSWER_PENDING),
+            _has_not(*LEFT_ALONE, ReasonCode.ANSWER_PENDING),
         )
         return self._part(Need.READING, _hold()).where(sa.or_(transcribed, set_aside, unfiled))
 

@@ -153,6 +153,8 @@ def test_a_call_that_changed_is_hydrated_again_and_a_postponed_one_when_its_time
         (ReasonCode.MODEL_FAILED, Hold.FAILURE),
         (ReasonCode.MODEL_PAUSED, Hold.FAILURE),
         (ReasonCode.BUDGET, Hold.BUDGET),
+        # Whoever gave a run five dollars is not to pay fifty because a sensor goes on a minute later.
+        (ReasonCode.RUN_BUDGET, None),
         (ReasonCode.NO_THEMES, None),
         (ReasonCode.ANSWER_PENDING, None),
         (ReasonCode.LIMIT, None),
