@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -13,7 +13,7 @@ from headway_pipeline.model.identity import derived_id
 from headway_pipeline.model.ledger import MessageState
 from headway_pipeline.model.workspaces import Connector
 from headway_pipeline.store.engine import Database
-from headway_pipeline.store.statements import insert_into
+from headway_pipeline.store.statements import insert_into, may_be_asked
 from headway_pipeline.store.tables import listings, messages, webhook_events, workspace_connectors, workspaces
 
 __all__ = ["DueHint", "Hints"]
@@ -47,8 +47,9 @@ class DueHint:
 class Hints:
     """Writes and reads hints. No lease: they are no part of the ledger."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database = database
+        self._now = now
 
     def record(
         self,
@@ -93,13 +94,13 @@ class Hints:
         return is_new
 
     def due(self) -> list[DueHint]:
-        """The oldest hints that nothing was done about, of every active connector and workspace."""
+        """The oldest hints that nothing was done about, of active workspaces and connectors that may be asked."""
         table = webhook_events
         oldest = (
             sa.select(*(table.c[name] for name in HINT), workspaces.c.slug)
             .join(workspaces, workspaces.c.id == table.c.workspace_id)
             .join(workspace_connectors, workspace_connectors.c.id == table.c.connector_id)
-            .where(table.c.handled_at.is_(None), workspaces.c.is_active, workspace_connectors.c.is_active)
+            .where(table.c.handled_at.is_(None), workspaces.c.is_active, may_be_asked(self._now()))
             .order_by(table.c.received_at, table.c.id)
             .limit(MOST_DUE)
             .subquery()

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from headway_pipeline.model.ledger import MessageState, Reason, ReasonCode
-from headway_pipeline.model.workspaces import ConnectorHealth
+from headway_pipeline.model.workspaces import FOR_A_PERSON, ConnectorHealth
 from headway_pipeline.store import Lease, Store
 from headway_pipeline.store.tables import transcripts
 from headway_pipeline.store.unfinished import Hold, Need, UnfinishedDay
@@ -83,6 +83,18 @@ def test_a_paused_connector_is_left_alone_until_its_time(store: Store, at: Place
     assert found(store) == []
     store.connectors.record_health(at.connector.id, paused, resume_at=SOONER)
     assert found(store) == [(DAY, Need.LISTING, Hold.FAILURE), (DAY, Need.TRANSCRIPTS, Hold.NOTHING)]
+
+
+@pytest.mark.parametrize("health", ConnectorHealth)
+def test_what_only_a_person_can_mend_is_not_tried_again_by_itself_until_it_is_mended(
+    health: ConnectorHealth, store: Store, at: Place, held: Lease
+) -> None:
+    fail_listing(store, at, held, DAY)
+    store.connectors.record_health(at.connector.id, health)
+    expected = [] if health in FOR_A_PERSON else [(DAY, Need.LISTING, Hold.FAILURE)]
+    assert found(store) == expected
+    store.connectors.readdress(at.connector.id, base_url=None)
+    assert found(store) == [(DAY, Need.LISTING, Hold.FAILURE)]
 
 
 def test_a_disabled_connectors_days_and_calls_are_nobodys(store: Store, at: Place, held: Lease) -> None:
@@ -216,7 +228,7 @@ def test_the_day_is_utc_whatever_the_session_says(store: Store, at: Place, held:
     late = call("1", hours=11.9)
     store.listings.record_page(held, at.connector.id, [late], NOW)
     if not store.database.is_sqlite:
-        with store.database.writing() as connection:
+        with store.database.as_login().writing() as connection:
             name = connection.execute(sa.text("SELECT current_database()")).scalar_one()
             connection.execute(sa.text(f"ALTER DATABASE \"{name}\" SET timezone = 'Pacific/Auckland'"))
         store.database.engine.dispose()
