@@ -14,7 +14,7 @@ from headway_pipeline.orchestration.assets import CHAIN
 from headway_pipeline.orchestration.assets.set_up import WORKSPACE_CONNECTORS, WORKSPACE_THEMES
 from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.failures import translated
-from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, workspace_partitions
+from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, workspace_partitions, workspaces_of
 from headway_pipeline.orchestration.resources import LedgerResource
 from headway_pipeline.store.watch import SetUp
 from headway_pipeline.store.workspaces import is_slug
@@ -130,8 +130,11 @@ def _event(report: Report) -> dg.AssetMaterialization:
 
 
 def _stop_waiting_runs(instance: dg.DagsterInstance, closed: Collection[str]) -> None:
-    """Runs that wait in the queue for a workspace that was closed are not to begin."""
+    """Runs that wait in the queue for a workspace that was closed are not to begin, whoever launched them."""
     if not closed:
         return
-    for run in instance.get_runs(dg.RunsFilter(statuses=WAITING, tags={"workspace": sorted(closed)})):
+    for run in instance.get_runs(dg.RunsFilter(statuses=WAITING)):
+        about = workspaces_of(run.tags)
+        if not about or not about <= set(closed):
+            continue
         instance.report_run_canceled(run, message="the workspace was deactivated before the run began")

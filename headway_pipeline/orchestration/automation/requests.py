@@ -17,6 +17,7 @@ __all__ = [
     "ASKED_BY",
     "ASKED_FOR",
     "IN_PROGRESS",
+    "REST",
     "Asked",
     "Demand",
     "Memory",
@@ -41,6 +42,8 @@ BACKOFF = (
     timedelta(hours=3),
     timedelta(hours=6),
 )
+#: How long what succeeded is not asked for again.
+REST = timedelta(minutes=15)
 #: How far back requests are remembered: over the longest wait for the next one.
 REMEMBERED = timedelta(hours=26)
 #: A run that is said to be on its way for longer has most likely died where nobody noticed.
@@ -73,7 +76,7 @@ class Demand:
     last: date
     what: str
     assets: tuple[str, ...] = ()
-    rest: timedelta = timedelta(minutes=15)
+    rest: timedelta = REST
     is_undone_by_others: bool = False
 
 

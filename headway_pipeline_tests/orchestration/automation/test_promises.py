@@ -12,7 +12,7 @@ from headway_pipeline.model.workspaces import Connector, Credentials, Workspace
 from headway_pipeline.orchestration.assets import CHAIN
 from headway_pipeline.orchestration.graph import build_defs
 from headway_pipeline.orchestration.jobs import READING
-from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, partition_key
+from headway_pipeline.orchestration.partitions import RANGE_TAGS, WORKSPACE_PARTITIONS, partition_key
 from headway_pipeline.store import Store
 from headway_pipeline_tests.orchestration.automation.conftest import Daemon
 from headway_pipeline_tests.orchestration.conftest import RunJob
@@ -307,14 +307,18 @@ class TestAClosedWorkspace:
     ) -> None:
         (request,) = daemon.settle("first_ingests")
         waiting = daemon.launch(request)
-        running = daemon.instance.create_run_for_job(daemon.repository.get_job("ingest"), tags={"workspace": "other"})
+        job = daemon.repository.get_job("ingest")
+        running = daemon.instance.create_run_for_job(job, tags={"workspace": "other"})
+        # A backfill of the pages has no tag of ours.
+        ends_of_pages = dict(zip(RANGE_TAGS, (day(3), day(1)), strict=True))
+        of_pages = daemon.instance.create_run_for_job(job, tags=ends_of_pages)
         insert_theme(installation.store, installation.workspace)
         write(installation.store, "UPDATE workspaces SET is_active = false")
         for sensor in SENSORS:
             assert daemon.tick(sensor) == []
         assert daemon.instance.get_dynamic_partitions(WORKSPACE_PARTITIONS) == []
         ended = {run.run_id: run.status for run in daemon.instance.get_runs()}
-        assert ended[waiting.run_id] is dg.DagsterRunStatus.CANCELED
+        assert ended[waiting.run_id] is ended[of_pages.run_id] is dg.DagsterRunStatus.CANCELED
         assert ended[running.run_id] is dg.DagsterRunStatus.NOT_STARTED
         # What was done stays, in our tables and in Dagster's.
         assert len(rows(installation.store, installation.workspace)) == 3
