@@ -1,14 +1,18 @@
 """What texts in requests may be: nothing a database cannot hold, nothing a terminal would obey, nothing endless."""
 
+import re
+from datetime import date
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StringConstraints
 
-__all__ = ["LongText", "Name", "Secret", "StrictBody", "Whole"]
+__all__ = ["Day", "LongText", "Name", "Secret", "StrictBody", "Whole"]
 
 #: A line with something visible in it. Lone surrogates never pass: pydantic takes no text that holds one.
 _LINE = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
 _LINES = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+
+_ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 #: A name: one line, without the blanks around it.
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=_LINE)]
@@ -22,6 +26,17 @@ Secret = Annotated[
     Field(max_length=8192, pattern=r"^[ \t\r\n]*[!-~]+[ \t\r\n]*$", json_schema_extra={"writeOnly": True}),
     AfterValidator(SecretStr),
 ]
+
+
+def _iso_day(given: object) -> date:
+    """Only YYYY-MM-DD: what else might be read as a day means something else to its writer."""
+    if not isinstance(given, str) or not _ISO_DAY.fullmatch(given):
+        raise ValueError("write a day as YYYY-MM-DD")
+    return date.fromisoformat(given)
+
+
+#: A UTC day.
+Day = Annotated[date, BeforeValidator(_iso_day)]
 
 
 class StrictBody(BaseModel):

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from headway_pipeline.api.heads import PunctualProtocol
+
 
 @contextmanager
 def served(app: FastAPI) -> Iterator[str]:
@@ -16,7 +18,7 @@ def served(app: FastAPI) -> Iterator[str]:
         listening.bind(("127.0.0.1", 0))
         # Who comes before the server is up waits in the queue.
         listening.listen()
-        config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False)
+        config = uvicorn.Config(app, http=PunctualProtocol, log_config=None, access_log=False, server_header=False)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()

@@ -1,6 +1,8 @@
 """Connectors: a workspace's access to sources. Credentials go in and never come out."""
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -23,13 +25,16 @@ from headway_pipeline.api.etags import Guarded, show
 from headway_pipeline.api.paging import Page
 from headway_pipeline.api.problems import refusals
 from headway_pipeline.api.wiring import Wired
-from headway_pipeline.model.errors import InputError, NotPermittedError
+from headway_pipeline.model.errors import InputError, NotPermittedError, TooManyRequestsError
 from headway_pipeline.model.workspaces import Connector, ConnectorHealth
 from headway_pipeline.sources.contract import Source
 
 __all__ = ["build_router"]
 
 ConnectorId = Annotated[UUID, Path(description="The connector.")]
+#: Each holds one of the API's threads until the source answers, a minute at worst; the others are for everybody.
+MOST_CHECKS = 8
+RETRY_CHECK_AFTER_S = 10
 
 
 class ConnectorView(BaseModel):
@@ -90,7 +95,32 @@ def build_router(sources: Mapping[str, type[Source]]) -> APIRouter:
     return router
 
 
+class _Places:
+    """For so many at once, and nobody waits for one."""
+
+    def __init__(self, most: int) -> None:
+        self._free = threading.BoundedSemaphore(most)
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Take a place for a while.
+
+        Raises:
+            TooManyRequestsError: all are taken.
+        """
+        if not self._free.acquire(blocking=False):
+            raise TooManyRequestsError(
+                "too many connectors are being tried", "repeat it in a moment", retry_after_s=RETRY_CHECK_AFTER_S
+            )
+        try:
+            yield
+        finally:
+            self._free.release()
+
+
 def _add_reading(router: APIRouter) -> None:
+    places = _Places(MOST_CHECKS)
+
     @router.get("", responses=refusals(), summary="List connectors")
     def list_connectors(
         tenant: AsViewer, inactive: Annotated[bool, Query(description="Inactive ones, too.")] = False
@@ -111,8 +141,9 @@ def _add_reading(router: APIRouter) -> None:
         from headway_pipeline.ingestion.checkup import check_connector as check
         from headway_pipeline.ingestion.run import Effects
 
-        # The source's limits are shared by whoever has the same account there, so the whole store keeps them.
-        verdict = check(wired.store, tenant.workspace, _find(tenant, connector_id), Effects())
+        with places.one():
+            # The source's limits are shared by whoever has the same account there, so the whole store keeps them.
+            verdict = check(wired.store, tenant.workspace, _find(tenant, connector_id), Effects())
         checked = _find(tenant, connector_id)
         return CheckView(
             is_usable=verdict.is_usable, health=verdict.health, words=verdict.words, resume_at=checked.resume_at

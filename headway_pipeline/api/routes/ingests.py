@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from headway_pipeline.api.access import AsEditor, AsViewer
 from headway_pipeline.api.creating import CREATED, Made, Once, created
-from headway_pipeline.api.fields import StrictBody
+from headway_pipeline.api.fields import Day, StrictBody
 from headway_pipeline.api.launching import Launcher, RunState
 from headway_pipeline.api.paging import Cursor, Limit, Page, cursor_of, place_of
 from headway_pipeline.api.problems import refusals
@@ -52,8 +52,8 @@ class NewIngest(StrictBody):
     days_back: Annotated[int, Field(strict=True, ge=0, le=3650)] | None = Field(
         default=None, description=f"So many days back; {DEFAULT_DAYS_BACK} where no day is named.", examples=[30]
     )
-    since: date | None = Field(default=None, description="First UTC day.")
-    until: date | None = Field(default=None, description="Last UTC day; today when left out.")
+    since: Day | None = Field(default=None, description="First UTC day.")
+    until: Day | None = Field(default=None, description="Last UTC day; today when left out.")
     connector_type: Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")] | None = Field(
         default=None, description="Only connectors of this source.", examples=["gong"]
     )
@@ -159,11 +159,12 @@ def _days(body: NewIngest, today: date, first: date) -> tuple[date, date]:
     """
     if body.days_back is not None and body.since is not None:
         raise InputError("days_back and since say the same in two ways", "send one of them")
+    named = [day for day in (body.since, body.until) if day is not None]
+    if not all(first <= day <= today for day in named):
+        raise InputError(f"there are calls from {first} to {today} only", "name days between them")
     until = body.until or today
     back = DEFAULT_DAYS_BACK if body.days_back is None else body.days_back
     since = body.since or max(until - timedelta(days=back), first)
     if since > until:
         raise InputError(f"the range from {since} to {until} is reversed", "name its first day in since")
-    if since < first or until > today:
-        raise InputError(f"there are calls from {first} to {today} only", "name days between them")
     return since, until

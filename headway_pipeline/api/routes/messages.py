@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from headway_pipeline.api.access import AsViewer
 from headway_pipeline.api.exporting import EXPORTED, Cells, ExportFormat, Format, exported
-from headway_pipeline.api.feature_views import moment_link
+from headway_pipeline.api.feature_views import WebAddress, moment_link
 from headway_pipeline.api.filters import Messages
 from headway_pipeline.api.paging import Cursor, Limit, Page, cursor_of, link_next, place_of
 from headway_pipeline.api.problems import refusals
@@ -37,7 +37,7 @@ class MessageView(BaseModel):
     title: str | None
     occurred_at: datetime = Field(description="When it started; of a purged call, the day.")
     duration_s: int | None
-    url: str | None = Field(description="Where the call can be heard; only addresses of the web.")
+    url: WebAddress = Field(description="Where the call can be heard; only addresses of the web.")
     language: str | None = Field(examples=["en"])
     account: str | None = Field(description="The customer's company.")
     state: MessageState
