@@ -18,7 +18,12 @@ from headway_pipeline.llm.contract import LLMRequest, LLMResponse, LLMUsage, Pro
 from headway_pipeline.llm.discovery import connect, find_provider
 from headway_pipeline.llm.patience import Patience
 from headway_pipeline.llm.prices import price_usd
-from headway_pipeline.model.errors import AnalysisError, AnswerPendingError, BudgetSpentError
+from headway_pipeline.model.errors import (
+    AnalysisError,
+    AnswerPendingError,
+    BudgetSpentError,
+    RunBudgetSpentError,
+)
 from headway_pipeline.model.usage import Usage
 from headway_pipeline.model.workspaces import Workspace
 from headway_pipeline.store import Store
@@ -240,7 +245,7 @@ class Desk:
 
     def _month_is_spent(self, workspace: Workspace, spent: float, question: Question) -> BudgetSpentError:
         if question.price_usd is None:
-            return _unpriced(question)
+            return BudgetSpentError(*_unpriced(question))
         return BudgetSpentError(
             f"the month's budget of workspace {workspace.slug} leaves no room for one more answer "
             f"({spent:.4f} USD spent or being spent)",
@@ -248,10 +253,10 @@ class Desk:
             "--monthly-budget-usd` changes it",
         )
 
-    def _run_is_spent(self, question: Question) -> BudgetSpentError:
+    def _run_is_spent(self, question: Question) -> RunBudgetSpentError:
         if question.price_usd is None:
-            return _unpriced(question)
-        return BudgetSpentError(
+            return RunBudgetSpentError(*_unpriced(question))
+        return RunBudgetSpentError(
             f"the run's budget of {self._spending.most_usd:g} USD leaves no room for one more answer",
             "run again with more, or without a budget",
         )
@@ -318,8 +323,9 @@ def _pending(until: datetime | None) -> str:
     return f"another run is asking the same, at the latest until {until:%H:%M:%S} UTC"
 
 
-def _unpriced(question: Question) -> BudgetSpentError:
-    return BudgetSpentError(
+def _unpriced(question: Question) -> tuple[str, str]:
+    """The words and the remedy."""
+    return (
         f"there is a budget, and nobody knows the price of {question.provider}:{question.model}",
         "take the budget away, or name a model with a known price",
     )

@@ -29,7 +29,7 @@ from headway_pipeline.store import Store
 from headway_pipeline.store.answers import NewAnswer
 from headway_pipeline.store.batches import Batch
 
-__all__ = ["SETTLED", "Advanced", "advance_batches", "has_due_batches"]
+__all__ = ["SETTLED", "Advanced", "advance_batches", "due_batches"]
 
 logger = logging.getLogger(__name__)
 
@@ -61,14 +61,14 @@ class Advanced:
         return self.state != "waiting"
 
 
-def has_due_batches(store: Store, connect: Connect, effects: Effects) -> bool:
-    """Whether a look at the open batches would bring one further: it has ended, or may be lost.
+def due_batches(store: Store, connect: Connect, effects: Effects) -> list[Batch]:
+    """The open batches that a look would bring further: they have ended, or may be lost.
 
     A provider that cannot be asked has none.
     """
     with ExitStack() as closing:
         provider_of = cache(lambda name: _connected(connect, name, closing))
-        return any(_is_due(provider_of, effects, batch) for batch in store.batches.open())
+        return [batch for batch in store.batches.open() if _is_due(provider_of, effects, batch)]
 
 
 def _is_due(provider_of: Callable[[str], BatchProvider], effects: Effects, batch: Batch) -> bool:

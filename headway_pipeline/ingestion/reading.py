@@ -23,6 +23,7 @@ from headway_pipeline.model.errors import (
     ModelRateLimitedError,
     ModelRequestError,
     RequestTooLargeError,
+    RunBudgetSpentError,
     TransientModelError,
 )
 from headway_pipeline.model.ledger import MessageState, Reason, ReasonCode
@@ -141,6 +142,8 @@ class _Walk(Generic[Due]):
 
 def _code_of(error: HeadwayError) -> ReasonCode:
     match error:
+        case RunBudgetSpentError():
+            return ReasonCode.RUN_BUDGET
         case BudgetSpentError():
             return ReasonCode.BUDGET
         case ModelRateLimitedError():

@@ -37,7 +37,8 @@
     │   ├── (pause)   ModelRateLimitedError  carries retry_after_s
     │   └── (retry)   TransientModelError    time-outs, resets, 5xx, overload
     ├── HeldBackError           a question is not asked now; its call waits and a later run takes it
-    │   ├── BudgetSpentError        the run's or the month's budget is spent
+    │   ├── BudgetSpentError        the month's budget is spent
+    │   │   └── RunBudgetSpentError     the budget of one run; no other run goes on by itself
     │   └── AnswerPendingError      somebody else, or a batch, is asking it
     └── AnalysisError           one call could not be read; it is quarantined, the rest goes on
 
@@ -81,6 +82,7 @@ __all__ = [
     "RequestRefusedError",
     "RequestTooLargeError",
     "RequestsSpentError",
+    "RunBudgetSpentError",
     "SchemaOutdatedError",
     "SourceContractError",
     "SourceError",
@@ -419,7 +421,11 @@ class HeldBackError(HeadwayError):
 
 
 class BudgetSpentError(HeldBackError):
-    """The answer might cost more than is left of a budget."""
+    """The answer might cost more than is left of a budget: the month's, unless it is of the kind below."""
+
+
+class RunBudgetSpentError(BudgetSpentError):
+    """The budget is that of one run, which a person gave it."""
 
 
 class AnswerPendingError(HeldBackError):

@@ -83,7 +83,10 @@ class ReasonCode(StrEnum):
     GONE = "gone"
     ANALYSIS_FAILED = "analysis_failed"
     BAD_RECORD = "bad_record"
+    #: Of a workspace's month.
     BUDGET = "budget"
+    #: Of one run: whoever bounded it, no other run goes on by itself.
+    RUN_BUDGET = "run_budget"
     MODEL_PAUSED = "model_paused"
     MODEL_FAILED = "model_failed"
     ANSWER_PENDING = "answer_pending"

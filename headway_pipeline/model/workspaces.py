@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-__all__ = ["Connector", "ConnectorHealth", "Credentials", "Drift", "ReadingSettings", "Workspace"]
+__all__ = ["FOR_A_PERSON", "Connector", "ConnectorHealth", "Credentials", "Drift", "ReadingSettings", "Workspace"]
 
 
 class ConnectorHealth(StrEnum):
@@ -22,6 +22,12 @@ class ConnectorHealth(StrEnum):
     PAUSED_UNTIL = "paused_until"
     DRIFTING = "drifting"
     UNREACHABLE = "unreachable"
+
+
+#: Only a person can mend these; every other trouble may pass by itself.
+FOR_A_PERSON = frozenset(
+    {ConnectorHealth.WRONG_HOST, ConnectorHealth.BAD_CREDENTIALS, ConnectorHealth.MISSING_PERMISSION}
+)
 
 
 class Credentials(Mapping[str, str]):

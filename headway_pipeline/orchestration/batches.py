@@ -9,9 +9,16 @@ from datetime import date, datetime, timedelta
 
 import dagster as dg
 
-from headway_pipeline.ingestion.batches import has_due_batches
+from headway_pipeline.ingestion.batches import due_batches
 from headway_pipeline.llm.discovery import connect
-from headway_pipeline.orchestration.automation.requests import IN_PROGRESS, busy_workspaces
+from headway_pipeline.model.identity import content_hash
+from headway_pipeline.orchestration.automation.requests import (
+    ASKED_BY,
+    ASKED_FOR,
+    IN_PROGRESS,
+    busy_workspaces,
+    remember,
+)
 from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.orchestration.jobs import BATCHES_JOB, INGEST_JOB, READING
@@ -20,9 +27,11 @@ from headway_pipeline.orchestration.resources import LedgerResource
 from headway_pipeline.settings import current_settings
 from headway_pipeline.store.batches import BatchDays, ReadyDays
 
-__all__ = ["Reading", "build_batch_sensors", "decide_readings"]
+__all__ = ["LANDING_REST", "Reading", "build_batch_sensors", "decide_readings"]
 
-ASKED_BY = "sensor landed_answers"
+LANDED, LANDING = "sensor landed_answers", "sensor model_batches"
+#: Of a batch that ended and could not be landed: its provider may not hand the results out for a while.
+LANDING_REST = timedelta(minutes=15)
 #: Where Dagster keeps a requested run's key.
 RUN_KEY_TAG = "dagster/run_key"
 #: A tick may take a minute in all.
@@ -87,15 +96,20 @@ def _model_batches() -> dg.SensorDefinition:
     def model_batches(context: dg.SensorEvaluationContext, ledger: LedgerResource) -> dg.RunRequest | dg.SkipReason:
         environment = current_settings().environment
         with translated():
-            is_due = has_due_batches(
+            due = due_batches(
                 ledger.store, lambda name: connect(name, environment, timeout_s=POLL_TIMEOUT_S), ledger.effects()
             )
-        if not is_due:
+        if not due:
             return dg.SkipReason("no batch has come further")
         landing = dg.RunsFilter(job_name=BATCHES_JOB, statuses=IN_PROGRESS)
         if context.instance.get_runs_count(landing):
             return dg.SkipReason("answers are being landed")
-        return dg.RunRequest()
+        asked_for = f"batches {content_hash(sorted(str(batch.id) for batch in due))[:8]}"
+        now = ledger.effects().now()
+        before = remember(context.instance, LANDING, now).asked.get(("", asked_for))
+        if before is not None and not before.may_be_repeated(now, LANDING_REST):
+            return dg.SkipReason("these batches were to be landed a while ago, and could not be")
+        return dg.RunRequest(tags={ASKED_BY: LANDING, ASKED_FOR: asked_for})
 
     return model_batches
 
@@ -116,7 +130,7 @@ def _landed_answers() -> dg.SensorDefinition:
             finished = ledger.store.batches.finished_since(now - RECENT)
             ready = ledger.store.batches.ready_to_go_on()
         known = set(context.instance.get_dynamic_partitions(WORKSPACE_PARTITIONS))
-        mine = context.instance.get_runs(dg.RunsFilter(tags={"asked_by": ASKED_BY}, created_after=now - RECENT))
+        mine = context.instance.get_runs(dg.RunsFilter(tags={ASKED_BY: LANDED}, created_after=now - RECENT))
         readings = decide_readings(
             [days for days in finished if days.slug in known],
             [days for days in ready if days.slug in known],
@@ -136,5 +150,5 @@ def _request(reading: Reading) -> dg.RunRequest:
         run_key=reading.key,
         asset_selection=[dg.AssetKey(name) for name in READING],
         run_config={"resources": {"scope": {"config": {"batch": True}}}},
-        tags=range_tags(reading.slug, reading.first, reading.last, asked_by=ASKED_BY),
+        tags=range_tags(reading.slug, reading.first, reading.last, asked_by=LANDED),
     )

@@ -1,15 +1,15 @@
 """The check `connectors_healthy`: what a person must mend is an error, what is worth a look a warning.
 
-Unlike the checks beside it, it looks at how the connectors are now, not at days.
+Unlike the checks beside it, it looks at how all connectors are now, not at the run's days.
 Concept: https://docs.dagster.io/guides/test/asset-checks
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import dagster as dg
 
-from headway_pipeline.model.workspaces import Connector, ConnectorHealth, Workspace
+from headway_pipeline.model.workspaces import Connector, ConnectorHealth
 from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.orchestration.partitions import workspace_days
@@ -58,31 +58,39 @@ def build_connector_check() -> dg.AssetChecksDefinition:
     def connectors_healthy(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         with translated(context.retry_number):
             run = run_of(context.resources)
-            connectors = [
-                (workspace.slug, connector)
-                for workspace in _workspaces(context)
-                for connector in run.store.connectors.list(workspace.id, connector_type=run.connector_type)
-            ]
-        return health_result(connectors)
+            standings = run.store.standings.of_connectors()
+        own = _own_workspaces(context)
+        connectors = [
+            (standing.slug, standing.connector)
+            for standing in standings
+            if standing.slug not in own or run.connector_type in (None, standing.connector.connector_type)
+        ]
+        return health_result(connectors, own=own)
 
     return connectors_healthy
 
 
-def _workspaces(context: dg.AssetCheckExecutionContext) -> list[Workspace]:
-    run = run_of(context.resources)
-    if context.has_partition_key or context.has_partition_key_range:
-        return [run.store.workspaces.find(keys.slug) for keys in workspace_days(context.partition_keys)]
-    return run.store.workspaces.list()
+def _own_workspaces(context: dg.AssetCheckExecutionContext) -> frozenset[str]:
+    """The workspaces the run is over; none where the check is executed on its own."""
+    if not (context.has_partition_key or context.has_partition_key_range):
+        return frozenset()
+    return frozenset(keys.slug for keys in workspace_days(context.partition_keys))
 
 
-def health_result(connectors: Iterable[tuple[str, Connector]]) -> dg.AssetCheckResult:
-    """How connectors, each with its workspace's slug, are now; the worst first."""
+def health_result(connectors: Iterable[tuple[str, Connector]], *, own: Collection[str] = ()) -> dg.AssetCheckResult:
+    """How connectors, each with its workspace's slug, are now; the worst first.
+
+    A check has one state in Dagster: a run of one workspace must not cover up what is wrong in another.
+
+    Args:
+        own: workspaces that come before all others, and say how bad it is where anything of theirs is.
+    """
     found = [
         (severity, slug, connector)
         for slug, connector in connectors
         if (severity := severity_of(connector)) is not None
     ]
-    worst_first = sorted(found, key=lambda item: item[0] != ERROR)
+    worst_first = sorted(found, key=lambda item: (item[1] not in own, item[0] != ERROR))
     sentences = [
         f"{slug}: connector {connector.name}: {connector.health_words}: "
         f"{connector.last_error or connector.advice or 'see headway status'}"

@@ -12,6 +12,7 @@ from itertools import groupby
 import dagster as dg
 
 __all__ = [
+    "RANGE_TAGS",
     "WORKSPACE_PARTITIONS",
     "WorkspaceDays",
     "build_partitions",

@@ -1,6 +1,6 @@
 """How an asset carries out one stage of `ingestion/` over whatever keys its run was given."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,16 +51,12 @@ def carry_out(context: dg.AssetExecutionContext, stage: Stage) -> list[PartResul
     Raises:
         dagster.Failure: the range is empty or reversed, a workspace is unknown or busy, the database fails.
     """
-    if not context.partition_keys:
-        raise dg.Failure(
-            description="the partition range is empty or reversed: name its first day first",
-            allow_retries=False,
-        )
+    partition_keys = _keys_of(context)
     ledger: LedgerResource = context.resources.ledger
     results = []
     with translated(context.retry_number):
         run = run_of(context.resources)
-        for keys in workspace_days(context.partition_keys):
+        for keys in workspace_days(partition_keys):
             workspace = run.store.workspaces.find(keys.slug)
             part = Part(workspace, list(keys.keys))
             report = stage(run, part, ledger.lease(workspace))
@@ -70,3 +66,19 @@ def carry_out(context: dg.AssetExecutionContext, stage: Stage) -> list[PartResul
                 )
             results.append(PartResult(run, workspace, keys, report))
     return results
+
+
+def _keys_of(context: dg.AssetExecutionContext) -> Sequence[str]:
+    try:
+        keys: Sequence[str] = context.partition_keys
+    except dg.DagsterInvalidInvocationError as error:
+        raise dg.Failure(
+            description="a workspace of this run has no partition any more, for it was deactivated: activate it, or "
+            "launch the run over the others",
+            allow_retries=False,
+        ) from error
+    if not keys:
+        raise dg.Failure(
+            description="the partition range is empty or reversed: name its first day first", allow_retries=False
+        )
+    return keys

@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from headway_pipeline.model.identity import derived_id
 from headway_pipeline.model.ledger import MessageState
 from headway_pipeline.model.workspaces import Connector
 from headway_pipeline.store.engine import Database
-from headway_pipeline.store.statements import insert_into
+from headway_pipeline.store.statements import insert_into, may_be_asked
 from headway_pipeline.store.tables import listings, messages, webhook_events, workspace_connectors, workspaces
 
 __all__ = ["DueHint", "Hints"]
@@ -51,8 +51,9 @@ class DueHint:
 class Hints:
     """Writes and reads hints. No lease: they are no part of the ledger."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database = database
+        self._now = now
 
     def record(
         self,
@@ -97,8 +98,8 @@ class Hints:
         return is_new
 
     def due(self) -> list[DueHint]:
-        """The oldest hints that nothing was done about, of every active connector and workspace."""
-        oldest = _oldest().subquery()
+        """The oldest hints that nothing was done about, of active workspaces and connectors that may be asked."""
+        oldest = _oldest(self._now()).subquery()
         since = sa.and_(
             listings.c.connector_id == oldest.c.connector_id,
             listings.c.started_at >= oldest.c.received_at,
@@ -130,14 +131,14 @@ class Hints:
             )
 
 
-def _oldest() -> sa.Select[Any]:
+def _oldest(now: datetime) -> sa.Select[Any]:
     table = webhook_events.c
     place = sa.func.row_number().over(partition_by=table.connector_id, order_by=(table.received_at, table.id))
     waiting = (
         sa.select(*(table[name] for name in HINT), workspaces.c.slug, place.label("place"))
         .join(workspaces, workspaces.c.id == table.workspace_id)
         .join(workspace_connectors, workspace_connectors.c.id == table.connector_id)
-        .where(table.handled_at.is_(None), workspaces.c.is_active, workspace_connectors.c.is_active)
+        .where(table.handled_at.is_(None), workspaces.c.is_active, may_be_asked(now))
         .subquery()
     )
     query = sa.select(waiting).where(waiting.c.place <= MOST_DUE_OF_ONE)

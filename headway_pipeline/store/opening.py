@@ -89,7 +89,7 @@ class Store:
         self.audit = Audit(database, self.balances)
         self.standings = Standings(database)
         self.trends = Trends(database)
-        self.hints = Hints(database)
+        self.hints = Hints(database, now)
         self.webhooks = Webhooks(database, sealing)
         self.seals = Seals(database, sealing)
         self.hardening = Hardening(database)

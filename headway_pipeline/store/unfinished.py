@@ -1,8 +1,8 @@
 """Days on which a run could do something now, over all active workspaces: what failed, was awaited or left behind.
 
 The conditions are those by which the stages choose their calls (`transcripts.awaiting` and its like), without naming
-a workspace. Left out is what waits for a person or is another sensor's: a `--limit`, missing themes, an answer that
-is being asked for.
+a workspace. Left out is what waits for a person or is another sensor's: a `--limit`, the budget of a run, a
+connector that only a person can mend, missing themes, an answer that is being asked for.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from headway_pipeline.model.ledger import MessageState, ReasonCode
 from headway_pipeline.store.engine import Database
 from headway_pipeline.store.messages import is_due
-from headway_pipeline.store.statements import day_of
+from headway_pipeline.store.statements import day_of, may_be_asked
 from headway_pipeline.store.tables import (
     listings,
     messages,
@@ -28,6 +28,9 @@ from headway_pipeline.store.tables import (
 from headway_pipeline.store.transcripts import HYDRATED
 
 __all__ = ["Hold", "Need", "Unfinished", "UnfinishedDay"]
+
+#: Somebody bounded a run: what it left is done by the next run that comes over its day, and asks for none.
+LEFT_ALONE = (ReasonCode.LIMIT, ReasonCode.RUN_BUDGET)
 
 
 class Need(StrEnum):
@@ -45,7 +48,7 @@ class Hold(StrEnum):
     NOTHING = "nothing"
     #: A source or a language model failed.
     FAILURE = "failure"
-    #: The budget for language models was spent.
+    #: The month's budget for language models was spent.
     BUDGET = "budget"
 
 
@@ -109,7 +112,7 @@ class Unfinished:
         return (
             self._part(Need.LISTING, _word(Hold.FAILURE), day=listings.c.day)
             .join(workspace_connectors, workspace_connectors.c.id == listings.c.connector_id)
-            .where(listings.c.completed_at.is_(None), _may_be_asked(now))
+            .where(listings.c.completed_at.is_(None), may_be_asked(now))
         )
 
     def _awaited(self, now: datetime) -> sa.Select[Any]:
@@ -117,9 +120,9 @@ class Unfinished:
         table = messages.c
         welcome = sa.and_(table.state == MessageState.NO_TRANSCRIPT.value, table.next_attempt_at <= now)
         return _through_connectors(self._part(Need.TRANSCRIPTS, _hold())).where(
-            _may_be_asked(now),
+            may_be_asked(now),
             sa.or_(is_due(now, MessageState.LISTED, MessageState.AWAITING_TRANSCRIPT), welcome),
-            _has_not(ReasonCode.LIMIT),
+            _has_not(*LEFT_ALONE),
         )
 
     def _out_of_date(self, now: datetime) -> sa.Select[Any]:
@@ -128,7 +131,7 @@ class Unfinished:
             _through_connectors(self._part(Need.TRANSCRIPTS, _word(Hold.NOTHING)))
             .join(transcripts, transcripts.c.message_id == messages.c.id)
             .where(
-                _may_be_asked(now),
+                may_be_asked(now),
                 transcripts.c.next_attempt_at <= now,
                 transcripts.c.content_hash != messages.c.content_hash,
                 messages.c.state.in_([state.value for state in HYDRATED]),
@@ -141,7 +144,7 @@ class Unfinished:
         transcribed = sa.and_(
             table.state == MessageState.TRANSCRIBED.value,
             sa.or_(table.next_attempt_at.is_(None), table.next_attempt_at <= now),
-            _has_not(ReasonCode.LIMIT, ReasonCode.NO_THEMES, ReasonCode.ANSWER_PENDING),
+            _has_not(*LEFT_ALONE, ReasonCode.NO_THEMES, ReasonCode.ANSWER_PENDING),
         )
         read = [state.value for state in (MessageState.TRANSCRIBED, MessageState.NOT_RELEVANT, MessageState.ANALYSED)]
         set_aside = sa.and_(
@@ -153,7 +156,7 @@ class Unfinished:
         unfiled = sa.and_(
             table.state == sa.literal_column("'analysed'"),
             table.reason.is_not(None),
-            _has_not(ReasonCode.ANSWER_PENDING),
+            _has_not(*LEFT_ALONE, ReasonCode.ANSWER_PENDING),
         )
         return self._part(Need.READING, _hold()).where(sa.or_(transcribed, set_aside, unfiled))
 
@@ -162,11 +165,6 @@ def _through_connectors(query: sa.Select[Any]) -> sa.Select[Any]:
     return query.join(sightings, sightings.c.message_id == messages.c.id).join(
         workspace_connectors, workspace_connectors.c.id == sightings.c.connector_id
     )
-
-
-def _may_be_asked(now: datetime) -> sa.ColumnElement[bool]:
-    table = workspace_connectors.c
-    return sa.and_(table.is_active, sa.or_(table.resume_at.is_(None), table.resume_at <= now))
 
 
 def _word(hold: Hold) -> sa.ColumnElement[str]:

@@ -340,7 +340,8 @@ def test_a_budget_bounds_what_is_handed_in(made: Works, budget: str) -> None:
     room = {"month": "monthly_budget_usd", "run": "run_budget_usd"}[budget]
     made.read(made.desk(**{room: max(prices) * 2.5}))
     assert [len(held.requests) for held in made.office.batches.values()] == [2]
-    assert sum((reason or "").startswith("budget") for reason in made.bench.reasons.values()) == 1
+    waits = {"month": "budget: ", "run": "run_budget: "}[budget]
+    assert sum((reason or "").startswith(waits) for reason in made.bench.reasons.values()) == 1
 
 
 def test_large_readings_are_handed_in_in_several_batches(made: Works, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -319,7 +319,7 @@ def test_the_budget_of_a_run_leaves_calls_waiting_and_the_next_run_takes_them(st
     assert 0 < spent <= 0.0072
     waiting = [reason for reason in at_.reasons.values() if reason]
     assert waiting
-    assert all(reason.startswith("budget: the run's budget of 0.0072 USD") for reason in waiting)
+    assert all(reason.startswith("run_budget: the run's budget of 0.0072 USD") for reason in waiting)
     assert counted(reports)["waiting"] >= len(waiting)
     assert incomplete_days(run, at_.part()) == []
     assert all(report.troubles == [] for report in reports)
@@ -345,7 +345,7 @@ def test_answers_without_a_count_of_tokens_do_not_leak_through_a_budget(store: S
     model = ScriptedModel(without_usage(TRUTH))
     carry_out(at_, reading(at_, model, run_budget_usd=0.0035))
     assert len(model.requests) == 3
-    assert {str(reason).split(":")[0] for reason in at_.reasons.values()} == {"budget"}
+    assert {str(reason).split(":")[0] for reason in at_.reasons.values()} == {"run_budget"}
 
 
 def test_a_model_of_unknown_price_is_not_asked_under_a_budget(store: Store) -> None:
@@ -354,7 +354,7 @@ def test_a_model_of_unknown_price_is_not_asked_under_a_budget(store: Store) -> N
     carry_out(at_, reading(at_, model, named="a-model-nobody-knows", run_budget_usd=100.0))
     assert model.requests == []
     assert all(
-        str(reason).startswith("budget: there is a budget, and nobody knows") for reason in at_.reasons.values()
+        str(reason).startswith("run_budget: there is a budget, and nobody knows") for reason in at_.reasons.values()
     )
 
 

@@ -6,8 +6,9 @@ from uuid import UUID
 import dagster as dg
 import pytest
 
+from headway_pipeline.ingestion.run import Effects
 from headway_pipeline.model.features import FeatureType
-from headway_pipeline.orchestration.batches import decide_readings
+from headway_pipeline.orchestration.batches import LANDING_REST, decide_readings
 from headway_pipeline.orchestration.graph import build_defs
 from headway_pipeline.orchestration.jobs import BATCHES_JOB, INGEST_JOB, READING
 from headway_pipeline.orchestration.resources import LedgerResource
@@ -110,6 +111,21 @@ def test_batches_are_landed_and_their_calls_read_on_until_they_are_filed(
     model = read_by_claude.sandbox.models.model
     assert {asked.stage for asked in model.asked} == {"relevance", "extraction", "matching"}
     assert set(model.paid.values()) == {1}
+
+
+def test_a_batch_whose_answers_cannot_be_had_does_not_start_a_run_every_minute(
+    read_by_claude: Installation, instance: dg.DagsterInstance, run_job: RunJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run_job(run_config=IN_BATCHES).success
+    ((job, request),) = tick(instance)
+    with monkeypatch.context() as away:
+        away.setattr("headway_pipeline.orchestration.jobs.advance_batches", lambda *_: [])
+        carry_out(instance, job, request)
+    assert len(read_by_claude.store.batches.open()) == 1
+    assert tick(instance) == []
+    now = datetime.now(tz=UTC) + LANDING_REST
+    monkeypatch.setattr(LedgerResource, "effects", lambda _self: Effects(now=lambda: now))
+    assert [job for job, _ in tick(instance)] == [BATCHES_JOB]
 
 
 def test_reading_on_asks_no_source(

@@ -236,6 +236,20 @@ def test_a_reversed_range_fails_instead_of_doing_nothing(
     assert "empty or reversed" in failure(result)
 
 
+def test_a_run_over_a_workspace_that_lost_its_partition_says_so_and_asks_no_source(
+    installation: Installation, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, run_job: RunJob
+) -> None:
+    """As one that waited in the queue while the workspace was closed; Dagster's own words name no cause."""
+
+    def gone(_context: object) -> list[str]:
+        raise dg.DagsterInvalidInvocationError("Partition range acme to acme is not a valid range")
+
+    monkeypatch.setattr(dg.AssetExecutionContext, "partition_keys", property(gone))
+    result = run_job()
+    assert "it was deactivated" in failure(result)
+    assert not installation.sandbox.requests
+
+
 def test_a_single_key_works_like_a_range(installation: Installation, instance: dg.DagsterInstance) -> None:
     result = build_defs().resolve_job_def("ingest").execute_in_process(instance=instance, partition_key=key(2))
     assert result.success

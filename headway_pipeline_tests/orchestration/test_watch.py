@@ -1,5 +1,6 @@
 """The watch over connectors: a dead workspace is seen though nothing runs, and nothing is told twice."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -7,7 +8,8 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
-from headway_pipeline.orchestration.connector_health import HEALTH_CHECK
+from headway_pipeline.model.workspaces import ConnectorHealth
+from headway_pipeline.orchestration.connector_health import HEALTH_CHECK, health_result
 from headway_pipeline.orchestration.graph import build_defs
 from headway_pipeline.orchestration.partitions import range_tags
 from headway_pipeline.orchestration.resources import LedgerResource
@@ -83,20 +85,26 @@ def test_a_tick_that_finds_nothing_new_reports_nothing(listed: Installation, ins
     assert tick(instance) == {}
 
 
-def test_what_a_run_of_another_workspace_covered_up_is_shown_again(
+def test_a_run_of_one_workspace_does_not_cover_up_what_is_wrong_in_another(
     listed: Installation, instance: dg.DagsterInstance, run_job: RunJob
 ) -> None:
     other = listed.store.workspaces.add("Other")
     broken = listed.store.connectors.add(other.id, "gong", uses_environment=True)
-    from headway_pipeline.model.workspaces import ConnectorHealth
-
     listed.store.connectors.record_health(broken.id, ConnectorHealth.BAD_CREDENTIALS, last_error="refused")
     assert not tick(instance)[HEALTH_CHECK].passed
     run_job()
-    covered = last_evaluation(instance, HEALTH_CHECK)
-    assert covered is not None
-    assert covered.passed
-    assert not tick(instance)[HEALTH_CHECK].passed
+    shown = last_evaluation(instance, HEALTH_CHECK)
+    assert shown is not None
+    assert not shown.passed
+    assert shown.metadata["bad keys"].value == {"other": 1}
+    assert HEALTH_CHECK not in tick(instance)
+    # What is wrong in the run's own workspace comes first, and says how bad it is.
+    own = listed.store.connectors.find(listed.workspace.id, "gong")
+    drifting = replace(own, health=ConnectorHealth.DRIFTING)
+    both = [("other", listed.store.connectors.find(other.id, "gong")), ("acme", drifting)]
+    assert health_result(both).severity == ERROR
+    result = health_result(both, own={"acme"})
+    assert (result.severity, (result.description or "").partition(":")[0]) == (WARN, "acme")
 
 
 def test_a_check_that_is_planned_and_not_done_does_not_hide_the_last_result(

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from headway_pipeline.model.calls import Call
 from headway_pipeline.model.ledger import MessageState, Reason, ReasonCode
-from headway_pipeline.model.workspaces import Connector, Credentials
+from headway_pipeline.model.workspaces import Connector, ConnectorHealth, Credentials
 from headway_pipeline.store import Store
 from headway_pipeline.store.hints import KEPT
 from headway_pipeline.store.tables import webhook_events
@@ -146,3 +146,19 @@ def test_a_call_that_awaits_its_transcript_is_asked_for_at_once_when_its_source_
     keep(store, connector, "msg-1", is_test=is_test)
     due = store.transcripts.awaiting(connector.workspace_id, days, NOW)
     assert [message.external_id for message in due] == (["7"] if is_hastened else [])
+
+
+def test_hints_of_a_connector_that_may_not_be_asked_wait_and_hold_up_no_other(
+    store: Store, connector: Connector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headway_pipeline.store.hints.MOST_DUE", 1)
+    other = store.connectors.add(connector.workspace_id, "gong", name="other", credentials=Credentials({"k": "v"}))
+    keep(store, connector, "msg-1")
+    keep(store, other, "msg-2", 1)
+    assert [hint.connector_id for hint in store.hints.due()] == [connector.id]
+    soon = datetime.now(tz=UTC) + timedelta(hours=1)
+    for health, resume_at in ((ConnectorHealth.PAUSED_UNTIL, soon), (ConnectorHealth.BAD_CREDENTIALS, None)):
+        store.connectors.record_health(connector.id, health, resume_at=resume_at)
+        assert [hint.connector_id for hint in store.hints.due()] == [other.id]
+    store.connectors.record_health(connector.id, ConnectorHealth.OK, ok=True)
+    assert [hint.connector_id for hint in store.hints.due()] == [connector.id]

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from headway_pipeline.model.ledger import MessageState, Reason, ReasonCode
-from headway_pipeline.model.workspaces import ConnectorHealth
+from headway_pipeline.model.workspaces import FOR_A_PERSON, ConnectorHealth
 from headway_pipeline.store import Lease, Store
 from headway_pipeline.store.tables import transcripts
 from headway_pipeline.store.unfinished import Hold, Need, UnfinishedDay
@@ -85,6 +85,18 @@ def test_a_paused_connector_is_left_alone_until_its_time(store: Store, at: Place
     assert found(store) == [(DAY, Need.LISTING, Hold.FAILURE), (DAY, Need.TRANSCRIPTS, Hold.NOTHING)]
 
 
+@pytest.mark.parametrize("health", ConnectorHealth)
+def test_what_only_a_person_can_mend_is_not_tried_again_by_itself_until_it_is_mended(
+    health: ConnectorHealth, store: Store, at: Place, held: Lease
+) -> None:
+    fail_listing(store, at, held, DAY)
+    store.connectors.record_health(at.connector.id, health)
+    expected = [] if health in FOR_A_PERSON else [(DAY, Need.LISTING, Hold.FAILURE)]
+    assert found(store) == expected
+    store.connectors.readdress(at.connector.id, base_url=None)
+    assert found(store) == [(DAY, Need.LISTING, Hold.FAILURE)]
+
+
 def test_a_disabled_connectors_days_and_calls_are_nobodys(store: Store, at: Place, held: Lease) -> None:
     fail_listing(store, at, held, DAY)
     listed(store, at, held)
@@ -153,6 +165,8 @@ def test_a_call_that_changed_is_hydrated_again_and_a_postponed_one_when_its_time
         (ReasonCode.MODEL_FAILED, Hold.FAILURE),
         (ReasonCode.MODEL_PAUSED, Hold.FAILURE),
         (ReasonCode.BUDGET, Hold.BUDGET),
+        # Whoever gave a run five dollars is not to pay fifty because a sensor goes on a minute later.
+        (ReasonCode.RUN_BUDGET, None),
         (ReasonCode.NO_THEMES, None),
         (ReasonCode.ANSWER_PENDING, None),
         (ReasonCode.LIMIT, None),

@@ -44,7 +44,8 @@ def demand_refilings(standings: Sequence[Standing], *, start: date, today: date)
         days = within(standing.first, standing.last, start, today)
         if days is not None:
             what = f"themes {standing.themes_hash[:8]}"
-            demands.append(Demand(standing.slug, *days, what, assets=READING, rest=REST))
+            # Themes that were changed and changed back were filed at others meanwhile.
+            demands.append(Demand(standing.slug, *days, what, assets=READING, rest=REST, is_undone_by_others=True))
     return demands
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "ASKED_BY",
     "ASKED_FOR",
     "IN_PROGRESS",
+    "REST",
     "Asked",
     "Demand",
     "Memory",
@@ -41,6 +42,8 @@ BACKOFF = (
     timedelta(hours=3),
     timedelta(hours=6),
 )
+#: How long what succeeded is not asked for again.
+REST = timedelta(minutes=15)
 #: How far back requests are remembered: over the longest wait for the next one.
 REMEMBERED = timedelta(hours=26)
 #: A run that is said to be on its way for longer has most likely died where nobody noticed.
@@ -65,6 +68,7 @@ class Demand:
         what: what for, in words; the same words as long as the same thing is wanted.
         assets: only these of the chain; all where none is named.
         rest: how long after a run that succeeded the same thing is not asked for again.
+        is_undone_by_others: whether a later run for another thing makes it new again, without any wait.
     """
 
     slug: str
@@ -72,7 +76,8 @@ class Demand:
     last: date
     what: str
     assets: tuple[str, ...] = ()
-    rest: timedelta = timedelta(minutes=15)
+    rest: timedelta = REST
+    is_undone_by_others: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +103,24 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What was asked for by workspace and words, and the workspaces with any run on its way."""
+    """What was asked for by workspace and words, and the workspaces with any run on its way.
+
+    Attributes:
+        newest: by workspace, the words of what was asked for last.
+    """
 
     asked: Mapping[tuple[str, str], Asked] = field(default_factory=dict)
     busy: Collection[str] = frozenset()
+    newest: Mapping[str, str] = field(default_factory=dict)
+
+    def may_be_met(self, demand: Demand, now: datetime) -> bool:
+        """Whether no run for the same thing is in the way."""
+        asked = self.asked.get((demand.slug, demand.what))
+        if asked is None:
+            return True
+        if demand.is_undone_by_others and not asked.is_open and self.newest.get(demand.slug) != demand.what:
+            return True
+        return asked.may_be_repeated(now, demand.rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +143,10 @@ def decide_requests(
     left = set(partitions) - set(memory.busy)
     requests = []
     for demand in demands:
-        asked = memory.asked.get((demand.slug, demand.what))
-        if demand.slug not in left or (asked is not None and not asked.may_be_repeated(now, demand.rest)):
+        if demand.slug not in left or not memory.may_be_met(demand, now):
             continue
         left.remove(demand.slug)
+        asked = memory.asked.get((demand.slug, demand.what))
         # The same tick twice, after a crash, is the same run; a later attempt is another one.
         after = f"after {asked.last_run_id[:8]}" if asked else f"{now:%Y-%m-%d %H}h"
         requests.append(Request(demand, f"{demand.slug}: {demand.what}, {after}"))
@@ -154,11 +173,13 @@ def joined_days(days: Iterable[date], *, start: date, today: date) -> list[tuple
 def remember(instance: dg.DagsterInstance, asked_by: str, now: datetime) -> Memory:
     """What `asked_by` asked for lately, and who is busy, from Dagster's runs."""
     found: dict[tuple[str, str], Asked] = {}
+    newest: dict[str, str] = {}
     ended_well: set[tuple[str, str]] = set()
     mine = dg.RunsFilter(tags={ASKED_BY: asked_by}, created_after=now - REMEMBERED)
     for record in instance.get_run_records(mine):
         run = record.dagster_run
         key = (run.tags.get("workspace", ""), run.tags.get(ASKED_FOR, ""))
+        newest.setdefault(*key)
         before = found.get(key) or Asked(run.run_id, record.create_timestamp)
         if run.status in (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED):
             failures = before.failures + (key not in ended_well)
@@ -167,7 +188,7 @@ def remember(instance: dg.DagsterInstance, asked_by: str, now: datetime) -> Memo
             ended_well.add(key)
         is_open = before.is_open or run.status in IN_PROGRESS
         found[key] = Asked(before.last_run_id, before.last_at, failures, is_open)
-    return Memory(found, busy_workspaces(instance, now))
+    return Memory(found, busy_workspaces(instance, now), newest)
 
 
 def busy_workspaces(instance: dg.DagsterInstance, now: datetime) -> frozenset[str]:

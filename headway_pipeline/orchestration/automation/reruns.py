@@ -11,6 +11,7 @@ import dagster as dg
 
 from headway_pipeline.orchestration.assets import CHAIN
 from headway_pipeline.orchestration.automation.requests import (
+    REST,
     Demand,
     ask,
     joined_days,
@@ -46,7 +47,7 @@ def demand_reruns(unfinished: Sequence[UnfinishedDay], *, start: date, today: da
             last,
             _what(need, hold, last, [found.changed_at for found in days[slug, need, hold] if found.changed_at]),
             assets=ASSETS[need],
-            **({"rest": BUDGET_REST} if hold is Hold.BUDGET else {}),
+            rest=BUDGET_REST if hold is Hold.BUDGET else REST,
         )
         for slug, need, hold in order
         for first, last in joined_days((found.day for found in days[slug, need, hold]), start=start, today=today)

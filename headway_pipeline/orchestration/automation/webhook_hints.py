@@ -27,11 +27,13 @@ REST = timedelta(minutes=1)
 
 def demand_hinted(hints: Sequence[DueHint], *, start: date, today: date) -> list[Demand]:
     """The whole chain over the stretches of days that hints ask for, the newest of a workspace first."""
-    slugs = {hint.workspace_id: hint.slug for hint in hints}
-    demands = [
-        Demand(slugs[found.workspace_id], found.first, found.last, "hints of webhooks", rest=REST)
-        for found in hinted_days(hints, start=start, today=today)
-    ]
+    by_id = {hint.id: hint for hint in hints}
+    demands = []
+    for found in hinted_days(hints, start=start, today=today):
+        oldest = min((by_id[key] for key in found.hint_ids), key=lambda hint: hint.received_at)
+        # A hint that was settled is not the same thing as the next one, whatever else its run failed for.
+        what = f"hints of webhooks since {oldest.received_at:%Y-%m-%d %H:%M}"
+        demands.append(Demand(oldest.slug, found.first, found.last, what, rest=REST))
     return sorted(demands, key=lambda demand: demand.last, reverse=True)
 
 

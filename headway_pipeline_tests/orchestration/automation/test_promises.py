@@ -12,7 +12,7 @@ from headway_pipeline.model.workspaces import Connector, Credentials, Workspace
 from headway_pipeline.orchestration.assets import CHAIN
 from headway_pipeline.orchestration.graph import build_defs
 from headway_pipeline.orchestration.jobs import READING
-from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, partition_key
+from headway_pipeline.orchestration.partitions import RANGE_TAGS, WORKSPACE_PARTITIONS, partition_key
 from headway_pipeline.store import Store
 from headway_pipeline_tests.orchestration.automation.conftest import Daemon
 from headway_pipeline_tests.orchestration.conftest import RunJob
@@ -119,7 +119,7 @@ class TestANewWorkspace:
             (request,) = daemon.settle("first_ingests")
             assert ends(request) == (day(4, "empty"), day(0, "empty"))
 
-    def test_that_fails_is_tried_again_and_at_once_when_its_key_is_mended(
+    def test_whose_key_is_refused_waits_for_a_person_and_goes_on_at_once_when_it_is_mended(
         self, installation: Installation, daemon: Daemon
     ) -> None:
         installation.reconnect(secret_key="wrong")
@@ -127,9 +127,10 @@ class TestANewWorkspace:
         assert not daemon.carry_out(request).success
         # Every day was asked for now; what failed is the other sensor's.
         assert daemon.tick("first_ingests") == []
-        (again,) = daemon.tick("reruns")
-        assert not daemon.carry_out(again).success
         assert daemon.tick("reruns") == []
+        daemon.ahead = timedelta(days=1)
+        assert daemon.tick("reruns") == []
+        daemon.ahead = timedelta(0)
         installation.reconnect()
         (mended,) = daemon.tick("reruns")
         assert daemon.carry_out(mended).success
@@ -197,6 +198,18 @@ class TestAChangeOfThemes:
         insert_theme(store, workspace, "Scheduled exports")
         daemon.settle("refilings")
         assert states(store, workspace) <= {"analysed", "not_relevant"}
+
+    def test_that_is_taken_back_and_made_again_is_filed_each_time_without_a_wait(
+        self, installation: Installation, daemon: Daemon, run_job: RunJob
+    ) -> None:
+        store, workspace = installation.store, installation.workspace
+        run_job()
+        (theme,) = [row.theme for row in store.themes.list(workspace.id)]
+        for words in ("one", "another", "one", "another"):
+            write(store, "UPDATE themes SET description = :words WHERE id = :id", words=words, id=theme.id)
+            (request,) = daemon.tick("refilings")
+            assert daemon.carry_out(request).success
+            assert daemon.tick("refilings") == []
 
     def test_is_asked_for_once_while_its_run_waits_and_ever_more_seldom_while_it_fails(
         self, installation: Installation, daemon: Daemon, run_job: RunJob
@@ -294,14 +307,18 @@ class TestAClosedWorkspace:
     ) -> None:
         (request,) = daemon.settle("first_ingests")
         waiting = daemon.launch(request)
-        running = daemon.instance.create_run_for_job(daemon.repository.get_job("ingest"), tags={"workspace": "other"})
+        job = daemon.repository.get_job("ingest")
+        running = daemon.instance.create_run_for_job(job, tags={"workspace": "other"})
+        # A backfill of the pages has no tag of ours.
+        ends_of_pages = dict(zip(RANGE_TAGS, (day(3), day(1)), strict=True))
+        of_pages = daemon.instance.create_run_for_job(job, tags=ends_of_pages)
         insert_theme(installation.store, installation.workspace)
         write(installation.store, "UPDATE workspaces SET is_active = false")
         for sensor in SENSORS:
             assert daemon.tick(sensor) == []
         assert daemon.instance.get_dynamic_partitions(WORKSPACE_PARTITIONS) == []
         ended = {run.run_id: run.status for run in daemon.instance.get_runs()}
-        assert ended[waiting.run_id] is dg.DagsterRunStatus.CANCELED
+        assert ended[waiting.run_id] is ended[of_pages.run_id] is dg.DagsterRunStatus.CANCELED
         assert ended[running.run_id] is dg.DagsterRunStatus.NOT_STARTED
         # What was done stays, in our tables and in Dagster's.
         assert len(rows(installation.store, installation.workspace)) == 3
@@ -389,9 +406,11 @@ class TestAHint:
         assert [request.run_key for request in daemon.tick("webhook_hints")] == [lost.run_key]
         installation.reconnect(secret_key="wrong")
         assert not daemon.carry_out(lost).success
+        # The source refuses the key: until somebody mends it no hint of it has a run.
+        assert installation.store.hints.due() == []
         assert daemon.tick("webhook_hints") == []
-        assert len(installation.store.hints.due()) == 1
         installation.reconnect()
+        assert len(installation.store.hints.due()) == 1
         daemon.settle("reruns")
         daemon.tick("webhook_hints")
         assert installation.store.hints.due() == []

@@ -72,6 +72,18 @@ def test_what_succeeded_rests_before_it_is_asked_for_again() -> None:
     assert decided(demand(rest=rested), acme=asked(10)) == [("acme", "listing")]
 
 
+def test_what_another_run_undid_is_asked_for_at_once_and_under_another_key() -> None:
+    """Themes that are changed, changed back and changed again must not wait for hours."""
+    again = demand(rest=timedelta(hours=6), is_undone_by_others=True)
+    memory = {("acme", "listing"): asked(9)}
+    for newest, expected in (({"acme": "listing"}, []), ({"acme": "another thing"}, [again])):
+        requests = decide_requests([again], Memory(memory, newest=newest), NOW, partitions={"acme"})
+        assert [request.demand for request in requests] == expected
+        assert all(request.key == "acme: listing, after run-1234" for request in requests)
+    is_open = {("acme", "listing"): asked(9, is_open=True)}
+    assert decide_requests([again], Memory(is_open, newest={"acme": "x"}), NOW, partitions={"acme"}) == []
+
+
 @pytest.mark.parametrize(("failures", "wait"), [*enumerate(BACKOFF, start=1), (99, BACKOFF[-1])])
 def test_what_failed_waits_longer_each_time(failures: int, wait: timedelta) -> None:
     minutes = wait / timedelta(minutes=1)
@@ -205,7 +217,9 @@ class TestMemory:
         assert memory.busy == {"acme"}
         assert not memory.asked["acme", "listing"].may_be_repeated(now + timedelta(days=1), timedelta(0))
         instance.report_run_failed(run)
+        launched(instance, dg.DagsterRunStatus.SUCCESS, what="another thing")
         memory = remember(instance, BY, datetime.now(tz=UTC))
+        assert memory.newest == {"acme": "another thing"}
         assert not memory.asked["acme", "listing"].is_open
         assert memory.busy == frozenset()
 
