@@ -40,7 +40,7 @@ def served(app: FastAPI) -> Iterator[str]:
 def served_by_process(log: Path) -> Iterator[str]:
     """The address of `headway api --verbose` in a process of its own, which writes everything it says into `log`."""
     port = free_port()
-    command = [Path(sys.executable).with_name("headway"), "api", "--port", str(port), "--verbose"]
+    command = [str(Path(sys.executable).with_name("headway")), "api", "--port", str(port), "--verbose"]
     with log.open("wb") as out:
         process = subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
     try:
