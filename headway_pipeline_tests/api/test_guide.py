@@ -59,7 +59,7 @@ def running_up(port: int, api_port: int, log: Path) -> Iterator[None]:
     arguments = ["up", "--port", str(port), "--read-only-port", "0", "--api-port", str(api_port), "--verbose"]
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [PROGRAMS / "headway", *arguments],
+            [str(PROGRAMS / "headway"), *arguments],
             stdout=out,
             stderr=out,
             stdin=subprocess.DEVNULL,
