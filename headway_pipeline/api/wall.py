@@ -112,7 +112,8 @@ class Wall:
         if caller is None:
             self._failures.take(address)
             raise NotAuthenticatedError(
-                "there is no token here, or one that opens nothing", "send `Authorization: Bearer …`"
+                "there is no token here, or one that opens nothing",
+                "send `Authorization: Bearer …` with a token of `headway token create`",
             )
         _require_turn(self._tokens.take(str(caller.token_id)))
         return caller
