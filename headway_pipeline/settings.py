@@ -209,7 +209,7 @@ def _url(environment: Mapping[str, str], name: str, *, may_have_query: bool = Fa
     except ValueError:
         is_usable = False
     if not is_usable or "@" in written or parts.fragment or (parts.query and not may_have_query):
-        raise ConfigurationError(f"{name} is no address", "write it like https://headway.example")
+        raise ConfigurationError(f"{name} is no address", "write it like https://calls.example")
     return written
 
 

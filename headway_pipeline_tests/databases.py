@@ -61,6 +61,7 @@ class Server:
             nobody = pwd.getpwnam("nobody")
             os.chown(self._data, nobody.pw_uid, nobody.pw_gid)
         self._port = free_port()
+        self._is_up = False
         self._control = [
             *(str(self._programs / "bin/pg_ctl"), "-D", str(self._data), "-w", "-t", str(START_TIMEOUT_S))
         ]
@@ -76,10 +77,13 @@ class Server:
         """Have it take connections, on loopback alone."""
         options = f"-p {self._port} -h 127.0.0.1 -c unix_socket_directories='' -c fsync=off -c full_page_writes=off"
         _run([*self._control, "-l", str(self._data / "server.log"), "-o", options, "start"])
+        self._is_up = True
 
     def stop(self, mode: str = "immediate") -> None:
         """End every connection at once; "fast" writes everything down before, as a service manager does."""
-        _run([*self._control, "-m", mode, "stop"])
+        if self._is_up:
+            _run([*self._control, "-m", mode, "stop"])
+        self._is_up = False
 
 
 @contextmanager

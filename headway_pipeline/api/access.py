@@ -28,6 +28,7 @@ from headway_pipeline.model.errors import (
 )
 from headway_pipeline.model.workspaces import Workspace
 from headway_pipeline.store import Store
+from headway_pipeline.store.workspaces import as_uuid
 
 __all__ = [
     "BEARER",
@@ -142,13 +143,14 @@ class TenantGate:
 
 
 def _workspace(store: Store, reference: str, caller: Caller) -> Workspace:
-    # Other workspaces' names are nobody's business: the store's own words, which list them, stay here.
+    # Whoever has a workspace gets that one or none: whether there are others is not even asked, so neither words nor
+    # time tell. The store's own words list them, and stay here.
     unknown = UnknownThingError("there is no such workspace for this token", "see that the id and the token belong")
     try:
-        workspace = store.workspaces.find(reference)
+        workspace = store.workspaces.find(str(caller.workspace_id or reference))
     except UnknownThingError:
         raise unknown from None
-    if caller.workspace_id not in (None, workspace.id):
+    if reference != workspace.slug and as_uuid(reference) != workspace.id:
         raise unknown
     return workspace
 

@@ -15,7 +15,7 @@ from headway_pipeline import __version__
 from headway_pipeline.api.access import OPEN
 from headway_pipeline.api.deliveries import Deliveries
 from headway_pipeline.api.launching import Launcher
-from headway_pipeline.api.problems import Problem, install_problems
+from headway_pipeline.api.problems import Problem, install_problems, refusals
 from headway_pipeline.api.rates import Limits
 from headway_pipeline.api.routes import (
     audit_log,
@@ -57,6 +57,21 @@ ROUTERS = (
 
 DEFAULT_LIMITS = Limits()
 
+#: The parts of the document, as they are listed.
+TAGS = [
+    {"name": "workspaces", "description": "Teams, each with connectors, themes and calls of its own."},
+    {"name": "connectors", "description": "A workspace's access to sources. Credentials go in and never come out."},
+    {"name": "themes", "description": "What feedback is filed under."},
+    {"name": "ingests", "description": "Runs that fetch calls and read them: asked for here, done by Dagster."},
+    {"name": "messages", "description": "Every call, with its state, and what was said on it."},
+    {"name": "features", "description": "What customers ask for, report and suffer from, and how often."},
+    {"name": "decisions", "description": "What people decided about features; no run overwrites it."},
+    {"name": "status", "description": "How complete and how healthy everything is."},
+    {"name": "audit log", "description": "Who changed what."},
+    {"name": "webhooks", "description": "Where sources say that there is something new."},
+    {"name": "health", "description": "For load balancers, and for those who write clients."},
+]
+
 DESCRIPTION = """\
 Customer calls as feature requests, bug reports and pain points, each resting on a quote.
 
@@ -86,6 +101,10 @@ def build_api(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        openapi_tags=TAGS,
+        license_info={"name": "Apache 2.0", "identifier": "Apache-2.0"},
+        # Clients that are made from the document name their functions so.
+        generate_unique_id_function=lambda route: route.name,
         redirect_slashes=False,
         # It would hand messages of exceptions to whatever exporter the process has.
         telemetry={
@@ -106,8 +125,15 @@ def build_api(
         app.include_router(router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's own way
 
-    @app.get("/openapi.json", include_in_schema=False, dependencies=[OPEN])
+    @app.get(
+        "/openapi.json",
+        tags=["health"],
+        dependencies=[OPEN],
+        responses=refusals(is_open=True),
+        summary="This document",
+    )
     def read_openapi() -> dict[str, Any]:
+        """OpenAPI 3.1 of every route."""
         return app.openapi()
 
     return app
@@ -135,7 +161,14 @@ def _refuse_unknown_parameters(request: Request) -> None:
 
 def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
-        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        schema = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+            tags=app.openapi_tags,
+            license_info=app.license_info,
+        )
         components = schema.setdefault("components", {}).setdefault("schemas", {})
         problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         components |= problem.pop("$defs")

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, SecretStr, StrictBool, StringConstraints, create_model
 
-from headway_pipeline.api.fields import Name, Secret, StrictBody
+from headway_pipeline.api.fields import SECRET, Name, Secret, StrictBody
 from headway_pipeline.model.errors import InputError
 from headway_pipeline.model.workspaces import Credentials
 from headway_pipeline.settings import Settings
@@ -30,7 +30,22 @@ __all__ = [
     "settings_of",
 ]
 
-Address = Annotated[str, StringConstraints(max_length=500, pattern=r"^[!-~]*$")]
+#: A scheme, a host and a plain path. Declared, and looked at in `address_of`, whose words help more than a pattern.
+_ADDRESS_FORM = r"https?://[a-z0-9]+([.-][a-z0-9]+)*(:[0-9]{1,4})?(/[A-Za-z0-9._~-]+)*/?"
+Address = Annotated[
+    str,
+    StringConstraints(max_length=500, pattern=r"^[!-~]*$"),
+    Field(json_schema_extra={"pattern": rf"^({_ADDRESS_FORM})?$"}),
+]
+#: What OAuth needs beside or in place of a key, and how its fields are described.
+OAUTH_WORDS: Mapping[str, str] = {
+    "client_id": "The id of the OAuth application.",
+    "client_secret": "The secret of the OAuth application.",
+    "refresh_token": "What the connection is renewed with; taken once.",
+    "access_token": "The present one; fetched where it is left out.",
+    "expires_at": "When the access token ends, in ISO 8601.",
+    "token_url": "Where connections are renewed, where it is not the source's own address.",
+}
 Choices = Annotated[list[Name], Field(min_length=1, max_length=50)]
 
 
@@ -95,13 +110,15 @@ def _configured(source: type[Source]) -> type[ConnectorBody]:
     example = {name: value.replace(" ", "-") for name, value in example.items()}
     extra: dict[str, Any] = {"examples": [example]}
     if _takes_oauth(source):
-        oauth = [*OAUTH_REQUIRED, *OAUTH_OPTIONAL]
-        extra["oneOf"] = [
-            {"required": keys, "not": {"anyOf": [{"required": [name]} for name in oauth]}},
-            {"required": list(OAUTH_REQUIRED), "not": {"anyOf": [{"required": [name]} for name in keys]}},
-        ]
+        extra["oneOf"] = _one_set([(keys, keys), OAUTH_SET])
     else:
         extra["required"] = ["connector_type", *keys]
+
+    return _described(extra)
+
+
+def _described(extra: Mapping[str, Any]) -> type[ConnectorBody]:
+    """A base with more to its JSON schema."""
 
     def described(schema: dict[str, Any]) -> None:
         _hide_nulls(schema)
@@ -113,11 +130,30 @@ def _configured(source: type[Source]) -> type[ConnectorBody]:
     return Configured
 
 
+#: What must be given together, of what may be.
+OAUTH_SET: tuple[Sequence[str], Sequence[str]] = (OAUTH_REQUIRED, (*OAUTH_REQUIRED, *OAUTH_OPTIONAL))
+
+
+def _one_set(sets: Sequence[tuple[Sequence[str], Sequence[str]]], *, or_none: bool = False) -> list[dict[str, Any]]:
+    """JSON Schema for one of these sets of credentials, and nothing of another one's."""
+    every = list(dict.fromkeys(name for _, names in sets for name in names))
+    if or_none:
+        sets = [*sets, ((), ())]
+    choices: list[dict[str, Any]] = []
+    for required, names in sets:
+        others = [{"required": [name]} for name in every if name not in names]
+        choices.append({"required": list(required), **({"not": {"anyOf": others}} if others else {})})
+    return choices
+
+
 def edit_body(sources: Mapping[str, type[Source]]) -> Any:
     """The type of the body that edits a connector: the fields of all sources, of which its own may be given."""
     fields: dict[str, Any] = {}
     choices: dict[str, Any] = {}
+    sets: list[tuple[Sequence[str], Sequence[str]]] = [OAUTH_SET]
     for source in connectable(sources).values():
+        keys = [flat_name(field) for field in source.credential_fields]
+        sets.append((keys, keys))
         own = _own_fields(source)
         settings = own.pop("settings", None)
         fields |= own
@@ -131,7 +167,7 @@ def edit_body(sources: Mapping[str, type[Source]]) -> Any:
     )
     return create_model(
         "ConnectorEdit",
-        __base__=ConnectorBody,
+        __base__=_described({"oneOf": _one_set(sets, or_none=True)}),
         __doc__="What to change; what is left out stays. Credentials and settings are those of its source.",
         is_active=(StrictBool | None, Field(default=None, description="An inactive one is asked no more.")),
         **fields,
@@ -144,7 +180,9 @@ def _own_fields(source: type[Source]) -> dict[str, Any]:
         fields[flat_name(field)] = (Secret, Field(default=None, description=f"{source.label} {field.label}."))
     if _takes_oauth(source):
         for name in (*OAUTH_REQUIRED, *OAUTH_OPTIONAL):
-            fields[name] = (Secret, Field(default=None, description="For OAuth in place of a key."))
+            form = {"pattern": f"^{_ADDRESS_FORM}$"} if name == "token_url" else {}
+            words = f"For OAuth in place of a key. {OAUTH_WORDS[name]}"
+            fields[name] = (Secret, Field(default=None, description=words, json_schema_extra={**SECRET, **form}))
     if issubclass(source, HttpSource):
         words = f"API address, where it is not the default ({source.default_base_url})."
         fields["base_url"] = (Address | None, Field(default=None, description=words))

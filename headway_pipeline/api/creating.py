@@ -11,18 +11,34 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from headway_pipeline.api.etags import etag_of
+from headway_pipeline.api.problems import described_header
 from headway_pipeline.api.wiring import Wired
 from headway_pipeline.store.idempotency import KeptAnswer, OnceKey
 
-__all__ = ["CREATED", "Creation", "Made", "Once", "created"]
+__all__ = ["Creation", "Made", "Once", "created", "making"]
 
-#: What a creation declares of its headers in OpenAPI.
-CREATED: Mapping[str, Any] = {
-    "headers": {
-        "Location": {"description": "Where the new thing is.", "schema": {"type": "string"}},
-        "ETag": {"description": "Its state, for a later If-Match.", "schema": {"type": "string"}},
-    }
+HEADERS = {
+    "Location": described_header("Where the new thing is.", always=True),
+    "ETag": described_header("Its state, for a later If-Match.", always=True),
+    "Idempotency-Replayed": described_header("`true` where it was made by an earlier request with the same key."),
 }
+OF_THE_SAME_WORKSPACE = {"workspace_id": "$request.path.workspace_id"}
+
+
+def making(parameter: str, *operations: str, of_workspace: bool = True) -> dict[str, Any]:
+    """What a route that makes something declares of its answer in OpenAPI.
+
+    Args:
+        parameter: in which the new thing's id goes on the path of
+        operations: what can be done with it next.
+        of_workspace: they are of the same workspace.
+    """
+    parameters = {**(OF_THE_SAME_WORKSPACE if of_workspace else {}), parameter: "$response.body#/id"}
+    return {
+        "description": "What was made.",
+        "headers": HEADERS,
+        "links": {one: {"operationId": one, "parameters": parameters} for one in operations},
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,9 +44,11 @@ class Deliveries:
             TooManyRequestsError: the sender was refused too often at this address of ours.
             StoreError: the database cannot be used; the source is to deliver again.
         """
-        who = (sender, reference)
+        connector_id = _id(reference)
+        # Not by what stands in the address: that is as long as its sender likes, and is remembered.
+        who = (sender, connector_id)
         self._refused.require_few(who)
-        taken = take_delivery(self._store, self._sources, source, _id(reference), delivery, self._now())
+        taken = take_delivery(self._store, self._sources, source, connector_id, delivery, self._now())
         if taken.outcome not in ACCEPTED and taken.outcome != Outcome.UNUSABLE:
             self._refused.note(who)
         return taken
@@ -56,15 +58,19 @@ class Deliveries:
         self.counts.write()
 
 
+#: A sender, and the connector it named; None where it was no id.
+Who = tuple[str, uuid.UUID | None]
+
+
 class _Refused:
     """How often each sender was refused lately at one address of ours, so that others' deliveries pass meanwhile."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
         self._lock = threading.Lock()
-        self._spans: OrderedDict[tuple[str, str], tuple[datetime, int]] = OrderedDict()
+        self._spans: OrderedDict[Who, tuple[datetime, int]] = OrderedDict()
 
-    def require_few(self, who: tuple[str, str]) -> None:
+    def require_few(self, who: Who) -> None:
         with self._lock:
             began, count = self._spans.get(who, (self._now(), 0))
         left = began + SPAN - self._now()
@@ -73,7 +79,7 @@ class _Refused:
                 "too many deliveries were refused", "wait", retry_after_s=int(left.total_seconds()) + 1
             )
 
-    def note(self, who: tuple[str, str]) -> None:
+    def note(self, who: Who) -> None:
         now = self._now()
         with self._lock:
             began, count = self._spans.pop(who, (now, 0))

@@ -1,19 +1,33 @@
 """Which state of a thing a response shows, and which one an edit is held against (RFC 9110, 8.8 and 13)."""
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 
-from headway_pipeline.model.errors import StaleEditError, UnguardedEditError
+from headway_pipeline.api.problems import described_header
+from headway_pipeline.model.errors import StaleEditError
 
-__all__ = ["Guard", "Guarded", "etag_of", "show"]
+__all__ = ["EDITED", "SHOWN", "Guard", "Guarded", "Known", "etag_of", "show"]
 
 #: What is shown may be kept by its caller, who asks each time whether it still is so.
 REVALIDATED = "private, no-cache"
+#: One or several, or any; the spelling of RFC 9110.
+_TAG = r'(W/)?"[!#-~]*"'
+TAGS = rf"^(\*|{_TAG}([ \t]*,[ \t]*{_TAG})*)$"
+
+ETAG = {"ETag": described_header("The state that is shown.", always=True)}
+#: What a route declares of its answer where it shows one thing,
+SHOWN: Mapping[int | str, dict[str, Any]] = {
+    200: {"headers": ETAG},
+    304: {"description": "It is as it was.", "headers": ETAG},
+}
+#: and where it edits one.
+EDITED: Mapping[int | str, dict[str, Any]] = {200: {"headers": ETAG}}
 
 
 def etag_of(shown: BaseModel, updated_at: datetime | None = None) -> str:
@@ -23,11 +37,22 @@ def etag_of(shown: BaseModel, updated_at: datetime | None = None) -> str:
     return f'"{digest.hexdigest()[:32]}"'
 
 
-def show(request: Request, shown: BaseModel, updated_at: datetime | None = None) -> Response:
+#: For routes that show one thing.
+Known = Annotated[
+    str | None,
+    Header(
+        alias="If-None-Match",
+        description="The ETag of what you have: 304 where that is how it still is.",
+        max_length=1000,
+    ),
+]
+
+
+def show(shown: BaseModel, updated_at: datetime | None = None, *, known: str | None = None) -> Response:
     """The thing with its ETag, or 304 where the caller has it already."""
     etag = etag_of(shown, updated_at)
     headers = {"ETag": etag, "Cache-Control": REVALIDATED}
-    if _names(request.headers.get("if-none-match", ""), etag, is_weak_enough=True):
+    if _names(known or "", etag, is_weak_enough=True):
         return Response(status_code=304, headers=headers)
     return JSONResponse(shown.model_dump(mode="json"), headers=headers)
 
@@ -43,8 +68,10 @@ class Guard:
                 alias="If-Match",
                 description="The ETag of what is edited, as it was read; `*` edits whatever is there.",
                 max_length=1000,
+                pattern=TAGS,
+                examples=["*"],
             ),
-        ] = "",
+        ],
     ) -> None:
         self._given = if_match
 
@@ -52,12 +79,9 @@ class Guard:
         """The `updated_at` to write against; None where the caller takes whatever is there.
 
         Raises:
-            UnguardedEditError: there is no If-Match.
             StaleEditError: it is another state than this one.
         """
-        if not self._given.strip():
-            raise UnguardedEditError("the edit does not say what it edits", "send the ETag you read as If-Match")
-        if self._given.strip() == "*":
+        if self._given == "*":
             return None
         if not _names(self._given, etag_of(shown, updated_at)):
             raise StaleEditError("somebody else edited it first", "read it again, then repeat the edit")

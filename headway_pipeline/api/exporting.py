@@ -12,9 +12,10 @@ from fastapi import Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
+from headway_pipeline.api.problems import described_header
 from headway_pipeline.model.cells import safe_cell
 
-__all__ = ["EXPORTED", "MEDIA_TYPES", "Cells", "ExportFormat", "Format", "as_ndjson", "exported"]
+__all__ = ["EXPORTED", "FILE_HEADERS", "MEDIA_TYPES", "Cells", "ExportFormat", "Format", "as_ndjson", "exported"]
 
 Row = TypeVar("Row")
 #: A column's name and its value for a row.
@@ -31,9 +32,11 @@ class ExportFormat(StrEnum):
 MEDIA_TYPES = {ExportFormat.CSV: "text/csv", ExportFormat.NDJSON: "application/x-ndjson"}
 Format = Annotated[ExportFormat, Query(description="A table for spreadsheets, or everything as JSON, a row a line.")]
 
+FILE_HEADERS = {"Content-Disposition": described_header("A name for the file.", always=True)}
 #: What a route declares of its answer.
 EXPORTED: dict[str, Any] = {
     "description": "The rows, newest call first.",
+    "headers": FILE_HEADERS,
     "content": {media_type: {"schema": {"type": "string"}} for media_type in MEDIA_TYPES.values()},
 }
 

@@ -1,9 +1,10 @@
 """How an extracted feature is shown: wherever it stands, with its call, its evidence and what people decided."""
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from headway_pipeline.model.calls import Side
 from headway_pipeline.model.decisions import DecisionKind
@@ -21,6 +22,10 @@ class View(BaseModel):
     model_config = ConfigDict(extra="forbid", from_attributes=True)
 
 
+#: The address of a web page, or null: a file of some other machine opens for nobody.
+WebAddress = Annotated[str | None, BeforeValidator(web_address)]
+
+
 class CallView(View):
     """The call it comes from."""
 
@@ -28,7 +33,7 @@ class CallView(View):
     source: str = Field(examples=["gong"])
     external_id: str
     title: str | None
-    url: str | None = Field(description="Where the call can be heard; only addresses of the web.")
+    url: WebAddress = Field(description="Where the call can be heard; only addresses of the web.")
     occurred_at: datetime
     account: str | None
 

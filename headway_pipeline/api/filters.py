@@ -1,14 +1,12 @@
 """Query parameters that narrow listings, the same for pages, exports and counts."""
 
-import re
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query
-from pydantic import BeforeValidator, StringConstraints
+from pydantic import StringConstraints
 
-from headway_pipeline.api.fields import Name
+from headway_pipeline.api.fields import Day, Name
 from headway_pipeline.model.features import FeatureType, Sentiment, Urgency
 from headway_pipeline.model.filters import CallFilter, Decided, FeatureFilter, MessageFilter
 from headway_pipeline.model.ledger import MessageState, ReasonCode
@@ -16,18 +14,7 @@ from headway_pipeline.model.ledger import MessageState, ReasonCode
 __all__ = ["Calls", "Features", "Messages"]
 
 Account = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")]
-_ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 SourceName = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[a-z0-9_]+$")]
-
-
-def _iso_day(given: object) -> date:
-    """Only YYYY-MM-DD: what else might be read as a day means something else to its writer."""
-    if not isinstance(given, str) or not _ISO_DAY.fullmatch(given):
-        raise ValueError("write a day as YYYY-MM-DD")
-    return date.fromisoformat(given)
-
-
-Day = Annotated[date, BeforeValidator(_iso_day)]
 
 
 def _calls(

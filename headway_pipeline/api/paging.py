@@ -3,14 +3,15 @@
 import re
 import uuid
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from headway_pipeline.api.problems import described_header
 from headway_pipeline.model.errors import MalformedRequestError
 
-__all__ = ["Cursor", "Limit", "Page", "cursor_of", "link_next", "place_of"]
+__all__ = ["LINKED", "Cursor", "Limit", "Page", "cursor_of", "link_next", "place_of"]
 
 Item = TypeVar("Item")
 
@@ -26,12 +27,18 @@ Cursor = Annotated[
 
 
 class Page(BaseModel, Generic[Item]):
-    """A part of a listing."""
+    """A part of a listing. Each has a class of its own, for its name is what generated clients take over."""
 
     model_config = ConfigDict(extra="forbid")
 
     items: list[Item]
     next: str | None = Field(description="Goes into `cursor` for the page after this one; null on the last.")
+
+
+#: What a route declares of its answer where it says the next page in a header, too.
+LINKED: dict[int | str, dict[str, Any]] = {
+    200: {"headers": {"Link": described_header('The page after this one, as `rel="next"`; left out on the last.')}}
+}
 
 
 def link_next(request: Request, response: Response, cursor: str | None) -> None:

@@ -20,7 +20,15 @@ from starlette.exceptions import HTTPException
 
 from headway_pipeline.model import errors
 
-__all__ = ["PROBLEM_TYPE", "FieldProblem", "Problem", "install_problems", "problem_of", "refusals"]
+__all__ = [
+    "PROBLEM_TYPE",
+    "FieldProblem",
+    "Problem",
+    "described_header",
+    "install_problems",
+    "problem_of",
+    "refusals",
+]
 
 PROBLEM_TYPE = "application/problem+json"
 #: How long to wait for a database that is down or locked.
@@ -88,6 +96,11 @@ INVALID = Kind(422, "invalid")
 FAILED = Kind(500, "failed")
 
 
+def described_header(words: str, kind: str = "string", *, always: bool = False) -> dict[str, Any]:
+    """How OpenAPI describes a header of a response."""
+    return {"description": words, "required": always, "schema": {"type": kind}}
+
+
 def problem_of(error: Exception) -> JSONResponse:
     """The response that an error becomes."""
     match error:
@@ -133,6 +146,11 @@ def _failed(error: Exception) -> JSONResponse:
 
 
 def _invalid(error: RequestValidationError) -> JSONResponse:
+    if [(one["type"], one["loc"]) for one in error.errors()] == [("missing", ("header", "If-Match"))]:
+        # Of a request that is right but for this, RFC 6585 says more.
+        return problem_of(
+            errors.UnguardedEditError("the edit does not say what it edits", "send the ETag you read as If-Match")
+        )
     found = [
         FieldProblem(where="/".join(_part(part) for part in one["loc"]), problem=_problem(one))
         for one in error.errors()
@@ -210,15 +228,30 @@ def _allowed(request: Request) -> str:
     return ", ".join(sorted({method for one in here for method in one.methods or ()}))
 
 
-def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What a route declares of its refusals in OpenAPI: those of every route behind a token, and `statuses`."""
-    declared: dict[int | str, dict[str, Any]] = (
-        {304: {"description": HTTPStatus(304).phrase}} if 304 in statuses else {}
-    )
-    everywhere = (400, 401, 403, 404, 405, 408, 413, 415, 421, 422, 429, 500, 503)
-    for status in sorted({*everywhere, *statuses} - {304}):
-        declared[status] = {
+#: What the wall and the framework may answer whatever the route.
+EVERYWHERE = (400, 405, 408, 413, 421, 429, 500, 503)
+BEHIND_A_TOKEN = (401, 403, 404, 415, 422)
+#: What refusals say in headers; those that may be missing, too.
+REFUSAL_HEADERS: Mapping[int, Mapping[str, Any]] = {
+    401: {"WWW-Authenticate": described_header("The scheme that opens it: `Bearer`.", always=True)},
+    405: {"Allow": described_header("The methods that this address takes.", always=True)},
+    429: {"Retry-After": described_header("The seconds to wait.", "integer", always=True)},
+    503: {"Retry-After": described_header("The seconds to wait, where it helps.", "integer")},
+}
+
+
+def refusals(*statuses: int, is_open: bool = False) -> dict[int | str, dict[str, Any]]:
+    """What a route declares of its refusals in OpenAPI: `statuses`, and what every route may answer.
+
+    Args:
+        is_open: it needs no token, and what only routes behind one answer is left out.
+    """
+    everywhere = EVERYWHERE if is_open else (*EVERYWHERE, *BEHIND_A_TOKEN)
+    return {
+        status: {
             "description": HTTPStatus(status).phrase,
+            "headers": dict(REFUSAL_HEADERS.get(status, {})),
             "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
-    return declared
+        for status in sorted({*everywhere, *statuses})
+    }

@@ -6,7 +6,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["Buckets", "Limits", "Rate"]
+__all__ = ["Buckets", "Lately", "Limits", "Rate"]
+
+MOST_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,9 @@ class Limits:
 class Buckets:
     """One bucket a caller. Callers that were away the longest are forgotten first; their bucket is full again."""
 
-    def __init__(self, rate: Rate, *, most: int = 10_000, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, rate: Rate, *, most: int = MOST_REMEMBERED, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._rate = rate
         self._most = most
         self._clock = clock
@@ -71,3 +75,28 @@ class Buckets:
 
     def __len__(self) -> int:
         return len(self._held)
+
+
+class Lately:
+    """What was seen lately; the longest unseen is forgotten first."""
+
+    def __init__(self, *, most: int = MOST_REMEMBERED) -> None:
+        self._most = most
+        self._seen: OrderedDict[bytes, None] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def see(self, key: bytes) -> None:
+        """It was here just now."""
+        with self._lock:
+            self._seen[key] = None
+            self._seen.move_to_end(key)
+            if len(self._seen) > self._most:
+                self._seen.popitem(last=False)
+
+    def forget(self, key: bytes) -> None:
+        """It never was here."""
+        with self._lock:
+            self._seen.pop(key, None)
+
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._seen

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import uvicorn
 
 from headway_pipeline.api.app import build_api
+from headway_pipeline.api.heads import PunctualProtocol
 from headway_pipeline.api.webserver import DagsterWebserver
 from headway_pipeline.model.errors import ConfigurationError
 from headway_pipeline.settings import Settings
@@ -55,7 +56,7 @@ def server(store: Store, settings: Settings, *, host: str, port: int, proxies: s
             server_header=False,
             proxy_headers=proxies is not None,
             forwarded_allow_ips=proxies or "",
-            http="h11",
+            http=PunctualProtocol,
             ws="none",
             h11_max_incomplete_event_size=LARGEST_HEAD_BYTES,
             limit_concurrency=MOST_AT_ONCE,

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from headway_pipeline.api.access import bearer_secret
 from headway_pipeline.api.problems import problem_of
-from headway_pipeline.api.rates import Buckets, Limits
+from headway_pipeline.api.rates import Buckets, Lately, Limits
 from headway_pipeline.api.wiring import Wiring
 from headway_pipeline.model.access import Caller
 from headway_pipeline.model.errors import (
@@ -69,6 +69,9 @@ class Wall:
         self._addresses = Buckets(limits.address)
         self._tokens = Buckets(limits.token)
         self._failures = Buckets(limits.failure)
+        #: SHA-256 of tokens that opened something: a program with a revoked one must not shut out whoever shares its
+        #: address, and who guesses has none of these.
+        self._opened = Lately()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it here."""
@@ -105,16 +108,20 @@ class Wall:
             raise HTTPException(HTTPStatus.MISDIRECTED_REQUEST)
 
     async def _caller(self, secret: str | None, address: str) -> Caller:
-        _require_turn(self._failures.wait(address))
+        digest = hashlib.sha256((secret or "").encode()).digest()
+        if digest not in self._opened:
+            _require_turn(self._failures.wait(address))
         caller = None
         if secret is not None:
             caller = await to_thread.run_sync(self._wiring.store.api_tokens.caller, secret)
         if caller is None:
+            self._opened.forget(digest)
             self._failures.take(address)
             raise NotAuthenticatedError(
                 "there is no token here, or one that opens nothing",
                 "send `Authorization: Bearer …` with a token of `headway token create`",
             )
+        self._opened.see(digest)
         _require_turn(self._tokens.take(str(caller.token_id)))
         return caller
 

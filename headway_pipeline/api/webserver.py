@@ -4,6 +4,7 @@ The API starts no run of its own: a run belongs to Dagster's queue, with its lim
 """
 
 import logging
+import threading
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,9 @@ __all__ = ["DagsterWebserver"]
 #: To connect, and to answer. A webserver without a queue starts the run's process before it answers.
 TIMEOUT_S = (2.0, 15.0)
 LAUNCH_TIMEOUT_S = (2.0, 60.0)
+#: Questions that may wait for it at once. A few more than any use needs, and far fewer than the API has threads: a
+#: webserver that hangs must not take the reads of everybody with it.
+MOST_WAITING = 8
 
 logger = logging.getLogger("headway_pipeline.api")
 
@@ -67,6 +71,7 @@ class DagsterWebserver:
     def __init__(self, url: str, *, session: "requests.Session | None" = None) -> None:
         self._url = url
         self._session = session
+        self._places = threading.BoundedSemaphore(MOST_WAITING)
 
     def launch(self, request: IngestRequestRow) -> str | None:
         """As `Launcher.launch`."""
@@ -102,27 +107,33 @@ class DagsterWebserver:
             return {}
 
     def _ask(self, query: str, *, timeout_s: tuple[float, float] = TIMEOUT_S, **variables: Any) -> dict[str, Any]:
+        if not self._places.acquire(blocking=False):
+            raise _NoAnswerError(f"{MOST_WAITING} questions wait for it already")
+        try:
+            answer = self._post({"query": query, "variables": variables}, timeout_s)
+        finally:
+            self._places.release()
+        if not isinstance(answer, dict) or answer.get("errors"):
+            raise _NoAnswerError("it answered with errors")
+        data: dict[str, Any] = answer["data"]
+        return data
+
+    def _post(self, question: Mapping[str, Any], timeout_s: tuple[float, float]) -> object:
         import requests
 
         session = self._session or requests.Session()
+        # A proxy of the environment has no way to this machine's loopback, and a password in .netrc is not for us.
+        session.trust_env = False
         try:
-            response = session.post(
-                f"{self._url}/graphql",
-                json={"query": query, "variables": variables},
-                timeout=timeout_s,
-                allow_redirects=False,
-            )
+            response = session.post(f"{self._url}/graphql", json=question, timeout=timeout_s, allow_redirects=False)
             response.raise_for_status()
-            answer = response.json()
+            answer: object = response.json()
         except (requests.RequestException, ValueError) as error:
             raise _NoAnswerError(type(error).__name__) from error
         finally:
             if self._session is None:
                 session.close()
-        if answer.get("errors"):
-            raise _NoAnswerError("it answered with errors")
-        data: dict[str, Any] = answer["data"]
-        return data
+        return answer
 
 
 def _repository_of(nodes: Sequence[Mapping[str, Any]], job: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import click
 
 from headway_pipeline.cli.context import ready_settings, verbose_option
-from headway_pipeline.cli.output import say
+from headway_pipeline.cli.output import say, tell
 from headway_pipeline.model.errors import InputError
 
 __all__ = ["command"]
@@ -41,4 +41,4 @@ def roles(login: str | None, verbose: bool) -> None:  # noqa: ARG001
     named = login or url.username
     if named is None:
         raise InputError("DATABASE_URL names no login", "name one with --login")
-    click.echo(roles_sql(named), nl=False)
+    tell(roles_sql(named).rstrip())

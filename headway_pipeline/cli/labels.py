@@ -1,11 +1,9 @@
 """`headway labels`: people's decisions as a labelled set, which `headway eval` reads."""
 
-import json
-
 import click
 
 from headway_pipeline.cli.context import opened, verbose_option, workspace_option
-from headway_pipeline.cli.output import say
+from headway_pipeline.cli.output import say, show_json
 
 __all__ = ["command"]
 
@@ -23,6 +21,6 @@ def command(workspace_ref: str, verbose: bool) -> None:  # noqa: ARG001
     with opened() as store:
         workspace = store.workspaces.find(workspace_ref)
         for call in store.reading.decided_calls(workspace.id):
-            click.echo(json.dumps(call.to_json(), ensure_ascii=False))
+            show_json(call.to_json())
             calls, items = calls + 1, items + len(call.items)
     say(f"{items} decided items of {calls} calls" if items else "nothing was decided yet: see `headway decide`")

@@ -243,14 +243,12 @@ def _row_security(settings: Settings) -> str:
     with _opened(settings) as store:
         if store.hardening.is_embedded:
             return "embedded: PostgreSQL alone has it; keep workspaces that must not meet in PostgreSQL"
-        guards = store.hardening.guards()
-    loose = [guard.table for guard in guards if not guard.is_tight]
+        loose, guarded = store.hardening.loose(), store.hardening.guarded
     if loose:
         raise HeadwayError(
-            f"row-level security is not enabled, forced and with a policy on {_some(loose)}",
-            "run `headway db upgrade`",
+            f"row-level security does not keep workspaces apart: {_some(loose)}", "run `headway db upgrade`"
         )
-    return f"forced on {len(guards)} tables"
+    return f"forced on {guarded} tables"
 
 
 def _listening(_settings: Settings) -> str:

@@ -34,6 +34,7 @@ from headway_pipeline.model.errors import (
     ModelError,
     ModelRateLimitedError,
     RateLimitedError,
+    RequestError,
     SourceError,
     StoreError,
     TransientModelError,
@@ -81,6 +82,8 @@ NEXT_STEPS: tuple[tuple[type[HeadwayError], NextStep], ...] = (
     (AnalysisError, NextStep.LATER),
     (InputError, NextStep.PERSON),
     (ConfigurationError, NextStep.PERSON),
+    # Of callers of the API; no run meets one.
+    (RequestError, NextStep.PERSON),
 )
 
 

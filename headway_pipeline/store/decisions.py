@@ -101,9 +101,6 @@ class Decisions:
             message_id = _held_call(connection, workspace_id, item_id)
             if theme_id is not None:
                 _current_theme(connection, workspace_id, theme_id)
-            if kind is DecisionKind.ACCEPT:
-                stands = sa.select(features.c.theme_id).where(features.c.extracted_feature_id == item_id)
-                theme_id = connection.execute(stands).scalar()
             values["theme_id"] = theme_id
             statement = insert_into(self._database, decisions).values(
                 id=uuid.uuid4(),
@@ -120,7 +117,16 @@ class Decisions:
                 )
             )
             self._place(connection, workspace_id, message_id, item_id)
+            if kind is DecisionKind.ACCEPT:
+                # Only now: what was dismissed before stood nowhere.
+                self._note_place(connection, workspace_id, item_id)
         return message_id
+
+    def _note_place(self, connection: Connection, workspace_id: uuid.UUID, item_id: uuid.UUID) -> None:
+        """Keep with the verdict where the item stands."""
+        stands = sa.select(features.c.theme_id).where(features.c.extracted_feature_id == item_id)
+        is_verdict = _standing(workspace_id, item_id, Aspect.VERDICT)
+        connection.execute(decisions.update().where(is_verdict).values(theme_id=stands.scalar_subquery()))
 
     def _place(
         self, connection: Connection, workspace_id: uuid.UUID, message_id: uuid.UUID, item_id: uuid.UUID

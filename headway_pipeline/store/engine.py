@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFreeError
 
 from headway_pipeline.model.errors import (
     ConfigurationError,
@@ -289,6 +290,10 @@ def _translated(place: str, scope: Scope, variable: str) -> Iterator[None]:
             ) from error
         raise StoreError(
             f"the database {place} refused a statement ({type(error.orig).__name__})", "--verbose shows which"
+        ) from error
+    except NoConnectionFreeError as error:
+        raise DatabaseUnavailableError(
+            f"every connection to the database {place} is in use", "repeat it in a moment"
         ) from error
     except (OverflowError, UnicodeError) as error:
         raise StoreError(

@@ -19,7 +19,7 @@ from headway_pipeline.model.calls import Segment
 from headway_pipeline.model.decisions import Decision, DecisionKind
 from headway_pipeline.model.errors import InputError, UnknownThingError
 from headway_pipeline.model.filters import FeatureFilter, Page, PageKey
-from headway_pipeline.model.links import web_address
+from headway_pipeline.model.links import known_address
 from headway_pipeline.store.decisions import decisions_about
 from headway_pipeline.store.engine import Database
 from headway_pipeline.store.filtering import feature_conditions, on_page
@@ -232,7 +232,7 @@ def _feature(
     message = ShownMessage(
         id=row["message_id"],
         title=row["call_title"],
-        url=web_address(row["url"]),
+        url=known_address(row["url"]),
         **{name: row[name] for name in of_call},
     )
     best = [(uuid.UUID(theme_id), score) for theme_id, score in row["best_themes"] or ()]

@@ -4,7 +4,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,6 +20,10 @@ __all__ = ["DueHint", "Hints"]
 
 #: What one tick of a sensor looks at; the rest follows.
 MOST_DUE = 10_000
+#: Of them of one connector: whose source cannot be listed keeps its hints, and must not stand before the others'.
+MOST_DUE_OF_ONE = 500
+#: How long it is remembered that a delivery came. A source's signature ends after minutes.
+KEPT = timedelta(days=30)
 HINT = ("id", "workspace_id", "connector_id", "external_id", "occurred_at", "received_at")
 
 
@@ -94,16 +98,7 @@ class Hints:
 
     def due(self) -> list[DueHint]:
         """The oldest hints that nothing was done about, of every active connector and workspace."""
-        table = webhook_events
-        oldest = (
-            sa.select(*(table.c[name] for name in HINT), workspaces.c.slug)
-            .join(workspaces, workspaces.c.id == table.c.workspace_id)
-            .join(workspace_connectors, workspace_connectors.c.id == table.c.connector_id)
-            .where(table.c.handled_at.is_(None), workspaces.c.is_active, workspace_connectors.c.is_active)
-            .order_by(table.c.received_at, table.c.id)
-            .limit(MOST_DUE)
-            .subquery()
-        )
+        oldest = _oldest().subquery()
         since = sa.and_(
             listings.c.connector_id == oldest.c.connector_id,
             listings.c.started_at >= oldest.c.received_at,
@@ -124,11 +119,26 @@ class Hints:
         return [DueHint(**values, listed_since=frozenset(listed[key])) for key, values in hints.items()]
 
     def mark_handled(self, hint_ids: Collection[uuid.UUID], handled_at: datetime) -> None:
-        """What these ask for was asked for."""
+        """What these ask for was asked for. What was handled long ago is forgotten."""
         table = webhook_events
         with self._database.writing() as connection:
+            connection.execute(table.delete().where(table.c.handled_at < handled_at - KEPT))
             connection.execute(
                 table.update()
                 .where(table.c.id.in_(hint_ids), table.c.handled_at.is_(None))
                 .values(handled_at=handled_at)
             )
+
+
+def _oldest() -> sa.Select[Any]:
+    table = webhook_events.c
+    place = sa.func.row_number().over(partition_by=table.connector_id, order_by=(table.received_at, table.id))
+    waiting = (
+        sa.select(*(table[name] for name in HINT), workspaces.c.slug, place.label("place"))
+        .join(workspaces, workspaces.c.id == table.workspace_id)
+        .join(workspace_connectors, workspace_connectors.c.id == table.connector_id)
+        .where(table.handled_at.is_(None), workspaces.c.is_active, workspace_connectors.c.is_active)
+        .subquery()
+    )
+    query = sa.select(waiting).where(waiting.c.place <= MOST_DUE_OF_ONE)
+    return query.order_by(waiting.c.received_at, waiting.c.id).limit(MOST_DUE)

@@ -15,8 +15,9 @@ from headway_pipeline.store.tables import idempotency_keys
 
 __all__ = ["Idempotency", "KeptAnswer", "OnceKey"]
 
-#: How long one may be at it before another may try.
-CLAIM = timedelta(minutes=1)
+#: How long one may be at it before another may try: longer than any creation takes. One that asks Dagster for a run
+#: waits for it up to two minutes.
+CLAIM = timedelta(minutes=3)
 #: How long an answer is kept.
 KEPT = timedelta(hours=24)
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from headway_pipeline.model.calls import Segment, Transcript
 from headway_pipeline.model.filters import MessageFilter, Page, PageKey
-from headway_pipeline.model.links import web_address
+from headway_pipeline.model.links import known_address
 from headway_pipeline.store.engine import Database
 from headway_pipeline.store.filtering import message_conditions, on_page
 from headway_pipeline.store.tables import messages, transcripts
@@ -61,7 +61,7 @@ def message_page(
 
 
 def _row(found: Any) -> MessageRow:
-    return {**found, "url": web_address(found["url"])}
+    return {**found, "url": known_address(found["url"])}
 
 
 def transcript_of(database: Database, workspace_id: uuid.UUID, message_id: uuid.UUID) -> ShownTranscript | None:

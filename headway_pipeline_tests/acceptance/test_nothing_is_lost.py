@@ -322,7 +322,10 @@ def contents(at: Desk, workspace: Workspace) -> list[object]:
     """What the ledger says of a workspace, without ids and times of writing."""
     features = at.store.reading.features(workspace.id)
     return [
-        at.store.reading.messages(workspace.id),
+        [
+            {name: value for name, value in row.items() if name not in ("id", "updated_at")}
+            for row in at.store.reading.messages(workspace.id)
+        ],
         sorted(
             (found.title, found.message.external_id, [span.quote for span in found.evidence], found.theme or "")
             for found in features

@@ -1,7 +1,9 @@
 """Connectors over the API: made from each source's declaration, credentials in and never out."""
 
 import json
+import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -11,6 +13,8 @@ from fastapi.testclient import TestClient
 
 from headway_pipeline.api.app import build_api
 from headway_pipeline.api.connector_bodies import new_connector_body
+from headway_pipeline.api.routes.connectors import MOST_CHECKS
+from headway_pipeline.ingestion.checkup import Verdict
 from headway_pipeline.model.access import Role
 from headway_pipeline.model.workspaces import ConnectorHealth, Credentials, Workspace
 from headway_pipeline.sandbox.server import Sandbox
@@ -217,6 +221,30 @@ def test_a_connector_of_another_workspace_is_not_there(
     assert admin.get(f"{place}/{foreign.id}").status_code == 404
     assert admin.patch(f"{place}/{foreign.id}", json={"name": "x"}, headers={"If-Match": "*"}).status_code == 404
     assert admin.post(f"{place}/{foreign.id}/check").status_code == 404
+
+
+def test_sources_that_do_not_answer_hold_a_few_requests_and_no_more(
+    admin: TestClient, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every thread of the API that waited for one would be one that reads and checks tokens for nobody."""
+    trying, may_answer = threading.Semaphore(0), threading.Event()
+
+    def check(*_: object) -> Verdict:
+        trying.release()
+        may_answer.wait(30)
+        return Verdict(ConnectorHealth.OK, "it works")
+
+    monkeypatch.setattr("headway_pipeline.ingestion.checkup.check_connector", check)
+    location = admin.post(place, json=GONG).headers["location"]
+    with ThreadPoolExecutor(MOST_CHECKS) as others:
+        waiting = [others.submit(admin.post, f"{location}/check") for _ in range(MOST_CHECKS)]
+        for _ in waiting:
+            assert trying.acquire(timeout=30)
+        refused = admin.post(f"{location}/check")
+        may_answer.set()
+        assert [one.result().status_code for one in waiting] == [200] * MOST_CHECKS
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "10")
+    assert admin.post(f"{location}/check").status_code == 200
 
 
 def test_a_check_says_whether_the_credentials_are_good(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from fastapi.testclient import TestClient
 
 from headway_pipeline.api.app import build_api
-from headway_pipeline.api.rates import Buckets, Limits, Rate
+from headway_pipeline.api.rates import Buckets, Lately, Limits, Rate
 from headway_pipeline.model.access import Role
 from headway_pipeline.model.workspaces import Workspace
 from headway_pipeline.settings import Settings
@@ -70,3 +70,26 @@ def test_who_guesses_tokens_is_stopped_without_asking_the_database(store: Store,
     statuses = [client.get("/api/v1/workspaces").status_code for _ in range(4)]
     assert statuses == [401, 401, 429, 429]
     assert client.get("/health").status_code == 200
+
+
+def test_who_asks_on_with_a_revoked_token_shuts_out_nobody_at_the_same_address(
+    store: Store, settings: Settings, acme: Workspace
+) -> None:
+    revoked, old = store.api_tokens.create("old", Role.VIEWER, workspace_id=acme.id)
+    _, good = store.api_tokens.create("good", Role.VIEWER, workspace_id=acme.id)
+    client = limited(store, settings, Limits(address=MANY, token=MANY, failure=Rate(2, 0.01)), old)
+    path, own = f"/api/v1/workspaces/{acme.id}", {"Authorization": f"Bearer {good}"}
+    assert [client.get(path).status_code, client.get(path, headers=own).status_code] == [200, 200]
+    store.api_tokens.revoke(str(revoked.id))
+    assert [client.get(path).status_code for _ in range(4)] == [401, 401, 429, 429]
+    assert client.get(path, headers=own).status_code == 200
+
+
+def test_of_what_was_seen_the_longest_unseen_is_forgotten_first() -> None:
+    lately = Lately(most=2)
+    for key in (b"a", b"b", b"a", b"c"):
+        lately.see(key)
+    assert [key in lately for key in (b"a", b"b", b"c")] == [True, False, True]
+    lately.forget(b"a")
+    lately.forget(b"z")
+    assert b"a" not in lately

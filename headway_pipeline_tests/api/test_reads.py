@@ -161,8 +161,9 @@ def test_an_export_holds_every_row_in_the_form_of_the_listing(at: Desk, viewer: 
     assert (nothing.status_code, len(nothing.text.splitlines())) == (200, 1)
 
 
-def test_an_address_that_is_none_of_the_web_is_never_given_as_a_link(at: Desk, viewer: TestClient) -> None:
-    at.read(replace(call(), url="javascript:alert(document.cookie)"), item(SPEECH[:40]))
+@pytest.mark.parametrize("url", ["javascript:alert(document.cookie)", "file:///exports/javascript.vtt"])
+def test_an_address_that_is_none_of_the_web_is_never_given_as_a_link(at: Desk, viewer: TestClient, url: str) -> None:
+    at.read(replace(call(), url=url), item(SPEECH[:40]))
     at.file(at.exports)
     for path in ("/features", "/messages", "/features/export", f"/messages/{_only_message(viewer)}/transcript"):
         assert "javascript" not in viewer.get(ROOT + path).text, path

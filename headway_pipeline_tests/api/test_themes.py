@@ -175,3 +175,20 @@ def test_the_audit_log_comes_in_pages_each_entry_once(
         store.audit_log.record(acme.id, actor="a", action="x.y", subject="new")
     assert seen == [str(number) for number in reversed(range(7))]
     assert client.get(f"{log}&cursor=abc").status_code == 400
+
+
+@pytest.mark.parametrize(("given", "status"), [(7, 201), (7.0, 201), (7.5, 422), ("7", 422), (True, 422), (-1, 422)])
+def test_a_whole_number_is_what_json_schema_calls_one(
+    editor: TestClient, place: str, given: object, status: int
+) -> None:
+    assert editor.post(place, json={"name": "Exports", "sort_order": given}).status_code == status
+
+
+def test_what_is_no_etag_is_no_state_of_long_ago(editor: TestClient, place: str) -> None:
+    location = editor.post(place, json={"name": "Exports"}).headers["location"]
+    answers = [
+        editor.patch(location, json={}, headers={"If-Match": given}) for given in ('"old"', "old", '"a", W/"b"')
+    ]
+    assert [answer.status_code for answer in answers] == [412, 422, 412]
+    assert editor.patch(location, json={}).json()["type"] == "/problems/unguarded-edit"
+    assert editor.patch(location, json={"name": 7}).status_code == 422

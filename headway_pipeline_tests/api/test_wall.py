@@ -22,6 +22,7 @@ from headway_pipeline.model.errors import DatabaseUnavailableError
 from headway_pipeline.model.workspaces import Workspace
 from headway_pipeline.settings import Settings
 from headway_pipeline.store import Store
+from headway_pipeline.store.workspaces import Workspaces
 from headway_pipeline_tests.api.fakes import FakeLauncher
 
 Clients = Callable[..., TestClient]
@@ -86,6 +87,26 @@ def test_a_token_of_one_workspace_cannot_tell_whether_another_one_exists(
     assert foreign.status_code == missing.status_code == 404
     assert foreign.json() == missing.json()
     assert "globex" not in foreign.text
+
+
+def test_for_a_token_of_one_workspace_no_other_one_is_even_looked_for(
+    probed: FastAPI, client_of: Clients, acme: Workspace, globex: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time that a search takes would tell whether there is one."""
+    searched: list[str] = []
+    find = Workspaces.find
+
+    def noted(workspaces: Workspaces, named: str) -> Workspace:
+        searched.append(named)
+        return find(workspaces, named)
+
+    monkeypatch.setattr(Workspaces, "find", noted)
+    client = client_of(acme, Role.VIEWER)
+    for named in (globex.slug, str(globex.id), "nobody"):
+        assert client.get(f"/api/v1/workspaces/{named}/probe").status_code == 404
+    for named in (acme.slug, str(acme.id), str(acme.id).upper(), acme.id.hex):
+        assert client.get(f"/api/v1/workspaces/{named}/probe").status_code == 200
+    assert set(searched) == {str(acme.id)}
 
 
 def test_a_role_may_do_what_those_below_it_may_and_no_more(
@@ -245,11 +266,13 @@ def test_every_route_describes_itself_and_its_refusals(app: FastAPI) -> None:
         for method, route in methods.items():
             assert route["summary"], (method, path)
             assert route["description"], (method, path)
-            for status in ("401", "403", "404", "422", "429", "500", "503"):
+            refusals = {"405", "413", "421", "429", "500", "503"}
+            if path.startswith("/api/"):
+                refusals |= {"401", "403", "404", "422"}
+                assert route["security"] == [{"token": []}], (method, path)
+            for status in refusals:
                 content = route["responses"][status]["content"]
                 assert list(content) == ["application/problem+json"], (method, path, status)
-            if path.startswith("/api/"):
-                assert route["security"] == [{"token": []}], (method, path)
     assert "Problem" in described["components"]["schemas"]
 
 

@@ -240,6 +240,17 @@ def test_whoever_forges_without_end_is_not_looked_at_and_holds_up_nobody_else(
     assert deliver(fathom, fathom_delivery(at=clock.now)).status_code == 204
 
 
+def test_a_flood_at_addresses_that_nobody_was_given_is_one_sender_and_fills_no_memory(
+    fathom: Connector, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was remembered of a refusal was the address: 10,000 of 30 kB each, for whoever asks."""
+    monkeypatch.setattr("headway_pipeline.api.routes.webhooks.REFUSED_AFTER_S", 0.0)
+    forged = fathom_delivery(secret=OTHER_SECRET)
+    names = [f"{number:0>3000}" for number in range(MOST_REFUSED + 1)]
+    answers = [deliver(fathom, forged, path=f"/webhooks/fathom/{name}").status_code for name in names]
+    assert answers == [403] * MOST_REFUSED + [429]
+
+
 def test_a_flood_of_forgeries_fills_no_table(
     app: FastAPI, store: Store, fathom: Connector, deliver: Deliver, clock: MovableClock,
     monkeypatch: pytest.MonkeyPatch,

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import unicodedata
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -10,6 +11,7 @@ import pytest
 
 import headway_pipeline.cli
 from headway_pipeline.cli.output import say, show_json, show_made, tell
+from headway_pipeline.model.cells import safe_cell
 from headway_pipeline.model.errors import InputError
 from headway_pipeline_tests.cli.conftest import Headway
 
@@ -39,6 +41,12 @@ def test_json_says_the_same_in_escapes_that_a_terminal_does_not_obey(
     assert json.loads(out) == value
     assert not set(out) & set(OBEYED)
     assert "ñ👋" in out
+
+
+def test_a_cell_of_a_table_holds_neither_a_formula_nor_what_a_terminal_would_obey() -> None:
+    assert safe_cell(HOSTILE) == "".join(char for char in HOSTILE if unicodedata.category(char) != "Cc")
+    assert [safe_cell(text) for text in ("\0=1+1", "a\nb", "-1", "ñ👋")] == ["'=1+1", "a\nb", "'-1", "ñ👋"]
+    assert [safe_cell(value) for value in (-1, None)] == [-1, None]
 
 
 def test_json_knows_times_and_ids_and_refuses_what_it_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:

@@ -204,7 +204,7 @@ def test_the_doctor_finds_a_fresh_installation_fit(headway: Headway, empty_home:
     looked_at = {"home", "database", "credentials", "sources", "analyst", "dagster"}
     looked_at |= {"versions", "instance", "records", "daemons", "automation", "pools"}
     assert looked_at == set(findings)
-    assert "5 assets" in findings["dagster"]["words"]
+    assert "7 assets" in findings["dagster"]["words"]
 
 
 def test_the_doctor_names_what_to_mend_and_exits_with_one(headway: Headway, empty_home: Path) -> None:

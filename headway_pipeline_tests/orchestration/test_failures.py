@@ -183,8 +183,9 @@ def test_no_asset_and_no_check_has_a_policy_that_would_repeat_everything() -> No
     """A `RetryPolicy` repeats whatever is raised, a permanent error and a defect, too."""
     repository = build_defs().get_repository_def()
     definitions = [*repository.assets_defs_by_key.values(), *repository.asset_checks_defs_by_key.values()]
-    assert definitions
-    for definition in definitions:
+    ours = [definition for definition in definitions if definition.is_executable]
+    assert ours
+    for definition in ours:
         assert definition.op.retry_policy is None
 
 

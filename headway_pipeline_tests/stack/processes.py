@@ -31,6 +31,8 @@ REPOSITORY = {"repositoryName": "__repository__", "repositoryLocationName": LOCA
 #: A machine that does other things beside takes several times what an idle one does.
 PATIENCE_S = 300.0
 LOOK_EVERY_S = 0.25
+#: The code server would wait a minute for requests that nobody will send any more.
+STOP_PATIENCE_S = 5.0
 
 
 def wait_for(what: str, look: Callable[[], Found | None], timeout_s: float = PATIENCE_S) -> Found:
@@ -97,7 +99,7 @@ class Processes:
         """End every group, by force where asking takes too long."""
         for process in self._running.values():
             os.killpg(process.pid, signal.SIGTERM)
-        end = time.monotonic() + 20
+        end = time.monotonic() + STOP_PATIENCE_S
         for process in self._running.values():
             with suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=max(end - time.monotonic(), 0.1))

@@ -1,4 +1,4 @@
-"""A row in every table for each of two workspaces, whatever tables there are."""
+"""A row in every table for each of two workspaces, whatever tables there are, and all rows of one."""
 
 import uuid
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from headway_pipeline.store.isolation.rights import tenant_tables, workspace_col
 from headway_pipeline.store.tables import METADATA
 from headway_pipeline.store.tables.columns import DashedUuid, UtcDateTime
 
-__all__ = ["Rows", "fill_every_table", "own_words"]
+__all__ = ["Rows", "everything_of", "fill_every_table", "own_words"]
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SPOKEN = [{"index": 0, "speaker": "Rosa", "side": "customer", "start_ms": 0, "end_ms": 9, "text": "It crashes"}]
@@ -57,6 +57,20 @@ def fill_every_table(store: Store, name: str) -> Rows:
                 rows[table.name] = _row(table, name, rows)
                 connection.execute(table.insert().values(**rows[table.name]))
     return rows
+
+
+def everything_of(store: Store, workspace_id: uuid.UUID) -> dict[str, list[Any]]:
+    """Every row of a workspace, by table, as whoever owns the tables sees it."""
+    with store.database.reading() as connection:
+        return {
+            table.name: [tuple(row) for row in connection.execute(_own(table, workspace_id))]
+            for table in tenant_tables()
+        }
+
+
+def _own(table: sa.Table, workspace_id: uuid.UUID) -> sa.Select[Any]:
+    own = table.c[str(workspace_column(table))] == workspace_id
+    return sa.select(table).where(own).order_by(*table.primary_key)
 
 
 def _row(table: sa.Table, name: str, rows: Rows) -> dict[str, Any]:

@@ -157,6 +157,16 @@ def test_an_accepted_item_remembers_where_it_stood(at: Desk) -> None:
     assert (found.theme, found.decisions[0].theme) == ("Billing", "Exports")
 
 
+def test_what_was_dismissed_and_is_accepted_after_all_is_accepted_where_it_stands_again(at: Desk) -> None:
+    key = filed(at)
+    at.store.decisions.dismiss(at.id, key, decided_by="rosa")
+    at.store.decisions.accept(at.id, key, decided_by="rosa")
+    (decision,) = at.store.reading.feature(at.id, key).decisions
+    assert (decision.kind, decision.theme_id) == (DecisionKind.ACCEPT, at.exports)
+    (labelled,) = at.store.reading.decided_calls(at.id)
+    assert [(one.is_theme_decided, one.theme) for one in labelled.items] == [(True, "Exports")]
+
+
 def test_what_is_not_there_is_not_decided_about(at: Desk, store: Store) -> None:
     key = filed(at)
     other = place(store, "Globex").workspace.id

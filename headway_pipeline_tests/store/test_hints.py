@@ -2,11 +2,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from headway_pipeline.model.calls import Call
 from headway_pipeline.model.ledger import MessageState, Reason, ReasonCode
 from headway_pipeline.model.workspaces import Connector, Credentials
 from headway_pipeline.store import Store
+from headway_pipeline.store.hints import KEPT
+from headway_pipeline.store.tables import webhook_events
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -97,6 +100,34 @@ def test_hints_that_nobody_can_follow_do_not_stand_in_the_way(store: Store, conn
     keep(store, connector, "msg-1")
     store.connectors.disable(connector.id)
     assert store.hints.due() == []
+
+
+def test_hints_of_a_source_that_cannot_be_listed_do_not_stand_before_those_of_others(
+    store: Store, connector: Connector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headway_pipeline.store.hints.MOST_DUE_OF_ONE", 2)
+    other = store.connectors.add(connector.workspace_id, "gong", name="other", credentials=Credentials({"k": "v"}))
+    for number in range(4):
+        keep(store, connector, f"msg-{number}", number)
+    keep(store, other, "msg-9", 9)
+    assert [(hint.connector_id, hint.received_at.minute) for hint in store.hints.due()] == [
+        (connector.id, 0),
+        (connector.id, 1),
+        (other.id, 9),
+    ]
+
+
+def test_what_was_handled_a_month_ago_is_forgotten_and_what_was_not_is_kept(
+    store: Store, connector: Connector
+) -> None:
+    for number in range(3):
+        keep(store, connector, f"msg-{number}")
+    first, second, third = store.hints.due()
+    store.hints.mark_handled([first.id], NOW)
+    store.hints.mark_handled([second.id], NOW + KEPT + timedelta(seconds=1))
+    with store.database.reading() as connection:
+        kept = connection.execute(sa.select(webhook_events.c.id)).scalars().all()
+    assert set(kept) == {second.id, third.id}
 
 
 @pytest.mark.parametrize(("is_test", "is_hastened"), [(False, True), (True, False)])

@@ -7,7 +7,7 @@ import pytest
 
 from headway_pipeline.model.errors import ConflictingRequestError
 from headway_pipeline.store import open_store
-from headway_pipeline.store.idempotency import KeptAnswer, OnceKey
+from headway_pipeline.store.idempotency import CLAIM, KeptAnswer, OnceKey
 from headway_pipeline.store.sealing import CredentialSealer
 from headway_pipeline_tests.conftest import TEST_KEY
 
@@ -23,7 +23,7 @@ def test_who_died_at_it_is_followed_by_the_next_and_answers_are_kept_for_a_day(d
     assert kept.claim(KEY) is None
     with pytest.raises(ConflictingRequestError):
         kept.claim(KEY)
-    times.append(NOON + timedelta(minutes=1))
+    times.append(NOON + CLAIM)
     assert kept.claim(KEY) is None
     kept.keep(KEY, ANSWER)
     assert kept.claim(KEY) == ANSWER

@@ -152,10 +152,11 @@ def test_a_summary_counts_what_the_listing_holds(at: Desk) -> None:
     assert accounts[0].last_call_at == NOW
 
 
-def test_an_address_that_is_none_of_the_web_is_no_link(at: Desk) -> None:
-    list_calls(at, replace(call("1"), url="javascript:alert(1)"), replace(call("2"), url="https://calls.example/2"))
+def test_an_address_that_is_neither_of_the_web_nor_of_a_file_is_no_link(at: Desk) -> None:
+    told = ("javascript:alert(1)", "https://calls.example/2", "file:///exports/3.vtt")
+    list_calls(at, *(replace(call(str(number)), url=url) for number, url in enumerate(told)))
     shown = {row["external_id"]: row["url"] for row in at.store.reading.messages(at.id)}
-    assert shown == {"1": None, "2": "https://calls.example/2"}
+    assert shown == {"0": None, "1": told[1], "2": told[2]}
 
 
 def test_a_transcript_is_shown_or_the_state_says_why_there_is_none(at: Desk) -> None:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import uuid
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -167,6 +168,20 @@ ROWS_OF_0006 = (
     "INSERT INTO decisions (id, workspace_id, message_id, extracted_feature_id, kind, theme_id, decided_by) "
     "VALUES ('{decision}', '{workspace}', '{message}', '{item}', 'move', '{theme}', 'Ada')",
 )
+
+
+def test_a_database_whose_connections_are_all_in_use_can_be_asked_later(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store.database.engine.pool, "_timeout", 0.01)
+    pool = store.database.engine.pool
+    assert isinstance(pool, sa.QueuePool)
+    with ExitStack() as held:
+        for _ in range(pool.size() + pool._max_overflow):
+            held.enter_context(store.database.reading())
+        with pytest.raises(DatabaseUnavailableError, match="in use"):
+            store.ping()
+    store.ping()
 
 
 def test_a_database_that_is_down_is_named_without_its_password() -> None:

@@ -18,10 +18,10 @@ from headway_pipeline.model.ledger import MessageState
 from headway_pipeline.model.workspaces import Connector, ConnectorHealth, Credentials, ReadingSettings
 from headway_pipeline.store import Lease, Store
 from headway_pipeline.store.answers import NewAnswer, Question, StoredAnswer
-from headway_pipeline.store.isolation.rights import tenant_tables, workspace_column
 from headway_pipeline.store.quotas import RequestMade
 from headway_pipeline.store.tables import locks
 from headway_pipeline_tests.store.rows import DAY, NOW, SPEECH, call, item, lease, place, transcript
+from headway_pipeline_tests.store.tenants import everything_of
 
 DAYS = [DAY]
 #: Stands in everything that is theirs and can be read.
@@ -167,16 +167,6 @@ def outcome(store: Store, ask: Ask, ids: Ids) -> str:
     except (HeadwayError, sa.exc.NoResultFound) as error:
         words = f"{type(error).__name__}: {error}"
     return re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "ID", words)
-
-
-def everything_of(store: Store, workspace_id: uuid.UUID) -> list[Any]:
-    with store.database.reading() as connection:
-        return [[tuple(row) for row in connection.execute(_own(table, workspace_id))] for table in tenant_tables()]
-
-
-def _own(table: sa.Table, workspace_id: uuid.UUID) -> sa.Select[Any]:
-    own = table.c[str(workspace_column(table))] == workspace_id
-    return sa.select(table).where(own).order_by(*table.primary_key)
 
 
 FIELDS = [field.name for field in fields(Ids)]

@@ -214,7 +214,7 @@ def test_the_day_is_utc_whatever_the_session_says(store: Store, at: Place, held:
     late = call("1", hours=11.9)
     store.listings.record_page(held, at.connector.id, [late], NOW)
     if not store.database.is_sqlite:
-        with store.database.writing() as connection:
+        with store.database.as_login().writing() as connection:
             name = connection.execute(sa.text("SELECT current_database()")).scalar_one()
             connection.execute(sa.text(f"ALTER DATABASE \"{name}\" SET timezone = 'Pacific/Auckland'"))
         store.database.engine.dispose()

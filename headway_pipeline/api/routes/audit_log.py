@@ -29,8 +29,12 @@ class AuditEntryView(BaseModel):
     created_at: datetime
 
 
+class AuditEntryPage(Page[AuditEntryView]):
+    """A part of the listing of the audit log."""
+
+
 @router.get("", responses=refusals(), summary="Read the audit log")
-def list_audit_log(tenant: AsAdmin, limit: Limit = 50, cursor: Cursor = None) -> Page[AuditEntryView]:
+def list_audit_log(tenant: AsAdmin, limit: Limit = 50, cursor: Cursor = None) -> AuditEntryPage:
     """Newest first."""
     found = tenant.store.audit_log.list(tenant.workspace.id, before=place_of(cursor), limit=limit + 1)
     shown = [
@@ -45,4 +49,4 @@ def list_audit_log(tenant: AsAdmin, limit: Limit = 50, cursor: Cursor = None) ->
         for entry in found[:limit]
     ]
     more = len(found) > limit
-    return Page(items=shown, next=cursor_of(shown[-1].created_at, shown[-1].id) if more else None)
+    return AuditEntryPage(items=shown, next=cursor_of(shown[-1].created_at, shown[-1].id) if more else None)

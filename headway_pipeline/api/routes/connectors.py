@@ -1,11 +1,13 @@
 """Connectors: a workspace's access to sources. Credentials go in and never come out."""
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,18 +20,21 @@ from headway_pipeline.api.connector_bodies import (
     new_connector_body,
     settings_of,
 )
-from headway_pipeline.api.creating import CREATED, Made, Once, created
-from headway_pipeline.api.etags import Guarded, show
+from headway_pipeline.api.creating import Made, Once, created, making
+from headway_pipeline.api.etags import EDITED, SHOWN, Guarded, Known, show
 from headway_pipeline.api.paging import Page
 from headway_pipeline.api.problems import refusals
 from headway_pipeline.api.wiring import Wired
-from headway_pipeline.model.errors import InputError, NotPermittedError
+from headway_pipeline.model.errors import InputError, NotPermittedError, TooManyRequestsError
 from headway_pipeline.model.workspaces import Connector, ConnectorHealth
 from headway_pipeline.sources.contract import Source
 
 __all__ = ["build_router"]
 
 ConnectorId = Annotated[UUID, Path(description="The connector.")]
+#: Each holds one of the API's threads until the source answers, a minute at worst; the others are for everybody.
+MOST_CHECKS = 8
+RETRY_CHECK_AFTER_S = 10
 
 
 class ConnectorView(BaseModel):
@@ -50,6 +55,10 @@ class ConnectorView(BaseModel):
     last_error: str | None
     last_ok_at: datetime | None
     resume_at: datetime | None = Field(description="No request before this time.")
+
+
+class ConnectorPage(Page[ConnectorView]):
+    """A part of the listing of connectors."""
 
 
 class CheckView(BaseModel):
@@ -90,20 +99,47 @@ def build_router(sources: Mapping[str, type[Source]]) -> APIRouter:
     return router
 
 
+class _Places:
+    """For so many at once, and nobody waits for one."""
+
+    def __init__(self, most: int) -> None:
+        self._free = threading.BoundedSemaphore(most)
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Take a place for a while.
+
+        Raises:
+            TooManyRequestsError: all are taken.
+        """
+        if not self._free.acquire(blocking=False):
+            raise TooManyRequestsError(
+                "too many connectors are being tried", "repeat it in a moment", retry_after_s=RETRY_CHECK_AFTER_S
+            )
+        try:
+            yield
+        finally:
+            self._free.release()
+
+
 def _add_reading(router: APIRouter) -> None:
+    places = _Places(MOST_CHECKS)
+
     @router.get("", responses=refusals(), summary="List connectors")
     def list_connectors(
         tenant: AsViewer, inactive: Annotated[bool, Query(description="Inactive ones, too.")] = False
-    ) -> Page[ConnectorView]:
+    ) -> ConnectorPage:
         """By name, with their health."""
         found = tenant.store.connectors.list(tenant.workspace.id, active_only=not inactive)
-        return Page(items=[view(connector) for connector in found], next=None)
+        return ConnectorPage(items=[view(connector) for connector in found], next=None)
 
-    @router.get("/{connector_id}", response_model=ConnectorView, responses=refusals(304), summary="Read a connector")
-    def read_connector(tenant: AsViewer, request: Request, connector_id: ConnectorId) -> Response:
+    @router.get(
+        "/{connector_id}", response_model=ConnectorView, responses={**refusals(), **SHOWN}, summary="Read a connector"
+    )
+    def read_connector(tenant: AsViewer, connector_id: ConnectorId, known: Known = None) -> Response:
         """With its ETag."""
         connector = _find(tenant, connector_id)
-        return show(request, view(connector), connector.updated_at)
+        return show(view(connector), connector.updated_at, known=known)
 
     @router.post("/{connector_id}/check", responses=refusals(), summary="Try a connector")
     def check_connector(tenant: AsEditor, wired: Wired, connector_id: ConnectorId) -> CheckView:
@@ -111,8 +147,9 @@ def _add_reading(router: APIRouter) -> None:
         from headway_pipeline.ingestion.checkup import check_connector as check
         from headway_pipeline.ingestion.run import Effects
 
-        # The source's limits are shared by whoever has the same account there, so the whole store keeps them.
-        verdict = check(wired.store, tenant.workspace, _find(tenant, connector_id), Effects())
+        with places.one():
+            # The source's limits are shared by whoever has the same account there, so the whole store keeps them.
+            verdict = check(wired.store, tenant.workspace, _find(tenant, connector_id), Effects())
         checked = _find(tenant, connector_id)
         return CheckView(
             is_usable=verdict.is_usable, health=verdict.health, words=verdict.words, resume_at=checked.resume_at
@@ -126,7 +163,10 @@ def _add_writing(router: APIRouter, sources: Mapping[str, type[Source]]) -> None
         "",
         status_code=201,
         response_model=ConnectorView,
-        responses={**refusals(409), 201: dict(CREATED)},
+        responses={
+            **refusals(409),
+            201: making("connector_id", "read_connector", "edit_connector", "check_connector"),
+        },
         summary="Connect a source",
     )
     def add_connector(tenant: AsAdmin, wired: Wired, body: NewConnector, once: Once) -> Response:  # type: ignore[valid-type]
@@ -136,13 +176,12 @@ def _add_writing(router: APIRouter, sources: Mapping[str, type[Source]]) -> None
     @router.patch(
         "/{connector_id}",
         response_model=ConnectorView,
-        responses=refusals(409, 412, 428),
+        responses={**refusals(409, 412, 428), **EDITED},
         summary="Edit, deactivate or activate a connector",
     )
     def edit_connector(
         tenant: AsAdmin,
         wired: Wired,
-        request: Request,
         connector_id: ConnectorId,
         body: ConnectorEdit,  # type: ignore[valid-type]
         guard: Guarded,
@@ -152,7 +191,7 @@ def _add_writing(router: APIRouter, sources: Mapping[str, type[Source]]) -> None
         seen_at = guard.hold(view(connector), connector.updated_at)
         _edit(tenant, wired, sources.get(connector.connector_type), connector, body, seen_at)
         edited = _find(tenant, connector_id)
-        return show(request, view(edited), edited.updated_at)
+        return show(view(edited), edited.updated_at)
 
 
 def _find(tenant: Tenant, connector_id: UUID) -> Connector:

@@ -10,11 +10,11 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from headway_pipeline.api.access import AsViewer, Tenant
-from headway_pipeline.api.etags import show
+from headway_pipeline.api.etags import SHOWN, Known, show
 from headway_pipeline.api.exporting import EXPORTED, Cells, ExportFormat, Format, exported
 from headway_pipeline.api.feature_views import FeatureView, View, feature_view
 from headway_pipeline.api.filters import Features
-from headway_pipeline.api.paging import Cursor, Limit, Page, cursor_of, link_next, place_of
+from headway_pipeline.api.paging import LINKED, Cursor, Limit, Page, cursor_of, link_next, place_of
 from headway_pipeline.api.problems import refusals
 from headway_pipeline.model.features import FeatureType, Sentiment, Urgency
 from headway_pipeline.model.filters import FeatureFilter, PageKey, Place
@@ -84,6 +84,14 @@ class AccountView(View):
     last_call_at: datetime
 
 
+class AccountPage(Page[AccountView]):
+    """A part of the listing of accounts."""
+
+
+class FeaturePage(Page[FeatureView]):
+    """A part of the listing of features, or of the inbox."""
+
+
 #: The first quote stands for all; NDJSON has every one.
 CELLS: Cells = (
     ("id", lambda row: row.id),
@@ -109,7 +117,7 @@ CELLS: Cells = (
 )
 
 
-@router.get("/features", responses=refusals(), summary="List features")
+@router.get("/features", responses={**refusals(), **LINKED}, summary="List features")
 def list_features(
     tenant: AsViewer,
     request: Request,
@@ -117,12 +125,12 @@ def list_features(
     where: Features,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> Page[FeatureView]:
+) -> FeaturePage:
     """What stands under a theme, newest call first, with its evidence."""
     return _page(tenant, request, response, replace(where, place=Place.THEME), limit, cursor)
 
 
-@router.get("/inbox", responses=refusals(), summary="List the inbox")
+@router.get("/inbox", responses={**refusals(), **LINKED}, summary="List the inbox")
 def list_inbox(
     tenant: AsViewer,
     request: Request,
@@ -130,20 +138,20 @@ def list_inbox(
     where: Features,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> Page[FeatureView]:
+) -> FeaturePage:
     """What stands under no theme, newest call first, with its evidence."""
     return _page(tenant, request, response, replace(where, place=Place.INBOX), limit, cursor)
 
 
 def _page(
     tenant: Tenant, request: Request, response: Response, where: FeatureFilter, limit: int, cursor: str | None
-) -> Page[FeatureView]:
+) -> FeaturePage:
     place = place_of(cursor)
     after = None if place is None else PageKey(*place)
     page = tenant.store.reading.feature_page(tenant.workspace.id, where, after=after, limit=limit)
     following = None if page.next is None else cursor_of(page.next.occurred_at, page.next.id)
     link_next(request, response, following)
-    return Page(items=[feature_view(found) for found in page.rows], next=following)
+    return FeaturePage(items=[feature_view(found) for found in page.rows], next=following)
 
 
 @router.get("/features/summary", responses=refusals(), summary="Count features")
@@ -176,10 +184,10 @@ def list_accounts(
     tenant: AsViewer,
     where: Features,
     limit: Annotated[int, Query(ge=1, le=200, description="At most so many.")] = 50,
-) -> Page[AccountView]:
+) -> AccountPage:
     """The customers that most of it comes from; calls without an account are left out."""
     found = tenant.store.reading.accounts(tenant.workspace.id, where, limit=limit)
-    return Page(items=[AccountView.model_validate(one) for one in found], next=None)
+    return AccountPage(items=[AccountView.model_validate(one) for one in found], next=None)
 
 
 @router.get(
@@ -209,7 +217,9 @@ def _exported(tenant: Tenant, where: FeatureFilter, name: str, form: ExportForma
     return exported(f"{tenant.workspace.slug}-{name}", form, rows, feature_view, CELLS)
 
 
-@router.get("/features/{feature_id}", response_model=FeatureView, responses=refusals(304), summary="Read a feature")
-def read_feature(tenant: AsViewer, request: Request, feature_id: FeatureId) -> Response:
+@router.get(
+    "/features/{feature_id}", response_model=FeatureView, responses={**refusals(), **SHOWN}, summary="Read a feature"
+)
+def read_feature(tenant: AsViewer, feature_id: FeatureId, known: Known = None) -> Response:
     """One of them, under a theme or in the inbox, dismissed or not."""
-    return show(request, feature_view(tenant.store.reading.feature(tenant.workspace.id, feature_id)))
+    return show(feature_view(tenant.store.reading.feature(tenant.workspace.id, feature_id)), known=known)

@@ -22,7 +22,7 @@ class Health(BaseModel):
     status: Literal["ok"] = Field(description="Always this; a database out of reach is a problem with status 503.")
 
 
-@router.get("/health", dependencies=[OPEN], responses=refusals(), summary="Whether the API works")
+@router.get("/health", dependencies=[OPEN], responses=refusals(is_open=True), summary="Whether the API works")
 def read_health(wired: Wired) -> Health:
     """Answers 503 where the database cannot be reached."""
     wired.store.ping()

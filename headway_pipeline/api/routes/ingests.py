@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path
@@ -11,8 +11,8 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from headway_pipeline.api.access import AsEditor, AsViewer
-from headway_pipeline.api.creating import CREATED, Made, Once, created
-from headway_pipeline.api.fields import StrictBody
+from headway_pipeline.api.creating import Made, Once, created, making
+from headway_pipeline.api.fields import INTEGRAL, Day, StrictBody
 from headway_pipeline.api.launching import Launcher, RunState
 from headway_pipeline.api.paging import Cursor, Limit, Page, cursor_of, place_of
 from headway_pipeline.api.problems import refusals
@@ -46,18 +46,32 @@ WORDS = {
 }
 
 
+def _name_sources(schema: dict[str, Any]) -> None:
+    schema["enum"] = sorted(discover())
+
+
+SourceName = Annotated[str, Field(pattern=r"^[a-z_]{1,40}$", json_schema_extra=_name_sources)]
+#: The first day in two ways.
+SAID_TWICE: dict[str, Any] = {
+    "required": ["days_back", "since"],
+    "properties": {"days_back": {"type": "integer"}, "since": {"type": "string"}},
+}
+
+
 class NewIngest(StrictBody):
     """Which days to ingest: `days_back` until today, or `since` and `until`, both included."""
 
-    days_back: Annotated[int, Field(strict=True, ge=0, le=3650)] | None = Field(
+    model_config = ConfigDict(json_schema_extra={"not": SAID_TWICE})
+
+    days_back: Annotated[int, Field(strict=True, ge=0, le=3650), INTEGRAL] | None = Field(
         default=None, description=f"So many days back; {DEFAULT_DAYS_BACK} where no day is named.", examples=[30]
     )
-    since: date | None = Field(default=None, description="First UTC day.")
-    until: date | None = Field(default=None, description="Last UTC day; today when left out.")
-    connector_type: Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")] | None = Field(
+    since: Day | None = Field(default=None, description="First UTC day.")
+    until: Day | None = Field(default=None, description="Last UTC day; today when left out.")
+    connector_type: SourceName | None = Field(
         default=None, description="Only connectors of this source.", examples=["gong"]
     )
-    limit: Annotated[int, Field(strict=True, ge=1, le=2_147_483_647)] | None = Field(
+    limit: Annotated[int, Field(strict=True, ge=1, le=2_147_483_647), INTEGRAL] | None = Field(
         default=None, description="Transcribe and read at most so many calls, newest first."
     )
 
@@ -76,6 +90,10 @@ class IngestView(BaseModel):
     state: IngestState
     words: str | None = Field(description="What to know about that state.")
     run_id: str | None = Field(description="Dagster's id of the run.")
+
+
+class IngestPage(Page[IngestView]):
+    """A part of the listing of requests for ingests."""
 
 
 def views(rows: Sequence[IngestRequestRow], launcher: Launcher) -> list[IngestView]:
@@ -103,7 +121,7 @@ def _view(row: IngestRequestRow, states: Mapping[str, RunState]) -> IngestView:
     "",
     status_code=202,
     response_model=IngestView,
-    responses={**refusals(409), 202: dict(CREATED)},
+    responses={**refusals(409), 202: making("ingest_id", "read_ingest")},
     summary="Ask for an ingest",
 )
 def add_ingest(tenant: AsEditor, wired: Wired, body: NewIngest, once: Once) -> Response:
@@ -134,12 +152,12 @@ def add_ingest(tenant: AsEditor, wired: Wired, body: NewIngest, once: Once) -> R
 
 
 @router.get("", responses=refusals(), summary="List requests for ingests")
-def list_ingests(tenant: AsViewer, wired: Wired, limit: Limit = 20, cursor: Cursor = None) -> Page[IngestView]:
+def list_ingests(tenant: AsViewer, wired: Wired, limit: Limit = 20, cursor: Cursor = None) -> IngestPage:
     """Newest first."""
     found = tenant.store.ingest_requests.list(tenant.workspace.id, before=place_of(cursor), limit=limit + 1)
     shown = views(found[:limit], wired.launcher)
     more = len(found) > limit
-    return Page(items=shown, next=cursor_of(shown[-1].created_at, shown[-1].id) if more else None)
+    return IngestPage(items=shown, next=cursor_of(shown[-1].created_at, shown[-1].id) if more else None)
 
 
 @router.get("/{ingest_id}", responses=refusals(), summary="Follow an ingest")
@@ -159,11 +177,12 @@ def _days(body: NewIngest, today: date, first: date) -> tuple[date, date]:
     """
     if body.days_back is not None and body.since is not None:
         raise InputError("days_back and since say the same in two ways", "send one of them")
+    named = [day for day in (body.since, body.until) if day is not None]
+    if not all(first <= day <= today for day in named):
+        raise InputError(f"there are calls from {first} to {today} only", "name days between them")
     until = body.until or today
     back = DEFAULT_DAYS_BACK if body.days_back is None else body.days_back
     since = body.since or max(until - timedelta(days=back), first)
     if since > until:
         raise InputError(f"the range from {since} to {until} is reversed", "name its first day in since")
-    if since < first or until > today:
-        raise InputError(f"there are calls from {first} to {today} only", "name days between them")
     return since, until

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
 from headway_pipeline.api.access import AsViewer
-from headway_pipeline.api.exporting import MEDIA_TYPES, ExportFormat, as_ndjson
+from headway_pipeline.api.exporting import FILE_HEADERS, MEDIA_TYPES, ExportFormat, as_ndjson
 from headway_pipeline.api.problems import refusals
 
 __all__ = ["router"]
@@ -16,6 +16,7 @@ router = APIRouter(prefix="/api/v1/workspaces/{workspace_id}/labels", tags=["dec
 NDJSON = MEDIA_TYPES[ExportFormat.NDJSON]
 LABELS: dict[str, Any] = {
     "description": "One call a line.",
+    "headers": FILE_HEADERS,
     "content": {NDJSON: {"schema": {"type": "string"}}},
 }
 

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from headway_pipeline.api.access import AsViewer
 from headway_pipeline.api.exporting import EXPORTED, Cells, ExportFormat, Format, exported
-from headway_pipeline.api.feature_views import moment_link
+from headway_pipeline.api.feature_views import WebAddress, moment_link
 from headway_pipeline.api.filters import Messages
-from headway_pipeline.api.paging import Cursor, Limit, Page, cursor_of, link_next, place_of
+from headway_pipeline.api.paging import LINKED, Cursor, Limit, Page, cursor_of, link_next, place_of
 from headway_pipeline.api.problems import refusals
 from headway_pipeline.model.calls import Segment, Side
 from headway_pipeline.model.features import Sentiment
@@ -37,7 +37,7 @@ class MessageView(BaseModel):
     title: str | None
     occurred_at: datetime = Field(description="When it started; of a purged call, the day.")
     duration_s: int | None
-    url: str | None = Field(description="Where the call can be heard; only addresses of the web.")
+    url: WebAddress = Field(description="Where the call can be heard; only addresses of the web.")
     language: str | None = Field(examples=["en"])
     account: str | None = Field(description="The customer's company.")
     state: MessageState
@@ -45,6 +45,10 @@ class MessageView(BaseModel):
     sentiment: Sentiment | None
     sentiment_score: float | None = Field(ge=-1, le=1)
     updated_at: datetime
+
+
+class MessagePage(Page[MessageView]):
+    """A part of the listing of messages."""
 
 
 class SegmentView(BaseModel):
@@ -81,7 +85,7 @@ def _view(row: dict[str, Any]) -> MessageView:
     return MessageView.model_validate(row)
 
 
-@router.get("", responses=refusals(), summary="List messages")
+@router.get("", responses={**refusals(), **LINKED}, summary="List messages")
 def list_messages(
     tenant: AsViewer,
     request: Request,
@@ -89,14 +93,14 @@ def list_messages(
     where: Messages,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> Page[MessageView]:
+) -> MessagePage:
     """Newest first; private, forbidden and deleted ones stand here, too, without what they held."""
     place = place_of(cursor)
     after = None if place is None else PageKey(*place)
     page = tenant.store.reading.message_page(tenant.workspace.id, where, after=after, limit=limit)
     following = None if page.next is None else cursor_of(page.next.occurred_at, page.next.id)
     link_next(request, response, following)
-    return Page(items=[_view(row) for row in page.rows], next=following)
+    return MessagePage(items=[_view(row) for row in page.rows], next=following)
 
 
 @router.get(

@@ -4,13 +4,13 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from headway_pipeline.api.access import AsEditor, AsViewer, Tenant
-from headway_pipeline.api.creating import CREATED, Made, Once, created
-from headway_pipeline.api.etags import Guarded, show
+from headway_pipeline.api.creating import Made, Once, created, making
+from headway_pipeline.api.etags import EDITED, SHOWN, Guarded, Known, show
 from headway_pipeline.api.fields import LongText, Name, StrictBody, Whole
 from headway_pipeline.api.paging import Page
 from headway_pipeline.api.problems import refusals
@@ -71,6 +71,10 @@ class ThemeView(BaseModel):
     archived_at: datetime | None
 
 
+class ThemePage(Page[ThemeView]):
+    """A part of the listing of themes."""
+
+
 def view(row: ThemeRow) -> ThemeView:
     """What is shown of a theme."""
     return ThemeView(
@@ -86,20 +90,20 @@ def view(row: ThemeRow) -> ThemeView:
     )
 
 
-@router.get("", response_model=Page[ThemeView], responses=refusals(), summary="List themes")
+@router.get("", response_model=ThemePage, responses=refusals(), summary="List themes")
 def list_themes(
     tenant: AsViewer, archived: Annotated[bool, Query(description="Archived ones, too.")] = False
-) -> Page[ThemeView]:
+) -> ThemePage:
     """In the order people gave them."""
     found = tenant.store.themes.list(tenant.workspace.id, include_archived=archived)
-    return Page(items=[view(row) for row in found], next=None)
+    return ThemePage(items=[view(row) for row in found], next=None)
 
 
 @router.post(
     "",
     status_code=201,
     response_model=ThemeView,
-    responses={**refusals(409), 201: dict(CREATED)},
+    responses={**refusals(409), 201: making("theme_id", "read_theme", "edit_theme")},
     summary="Add a theme",
 )
 def add_theme(tenant: AsEditor, body: NewTheme, once: Once) -> Response:
@@ -113,27 +117,27 @@ def add_theme(tenant: AsEditor, body: NewTheme, once: Once) -> Response:
     return once.answer(make)
 
 
-@router.get("/{theme_id}", response_model=ThemeView, responses=refusals(304), summary="Read a theme")
-def read_theme(tenant: AsViewer, request: Request, theme_id: ThemeId) -> Response:
+@router.get("/{theme_id}", response_model=ThemeView, responses={**refusals(), **SHOWN}, summary="Read a theme")
+def read_theme(tenant: AsViewer, theme_id: ThemeId, known: Known = None) -> Response:
     """With its ETag."""
     row = tenant.store.themes.find(tenant.workspace.id, str(theme_id))
-    return show(request, view(row), row.updated_at)
+    return show(view(row), row.updated_at, known=known)
 
 
 @router.patch(
     "/{theme_id}",
     response_model=ThemeView,
-    responses=refusals(409, 412, 428),
+    responses={**refusals(409, 412, 428), **EDITED},
     summary="Edit, archive or bring back a theme",
 )
-def edit_theme(tenant: AsEditor, request: Request, theme_id: ThemeId, body: ThemeEdit, guard: Guarded) -> Response:
+def edit_theme(tenant: AsEditor, theme_id: ThemeId, body: ThemeEdit, guard: Guarded) -> Response:
     """Needs the ETag in If-Match."""
     row = tenant.store.themes.find(tenant.workspace.id, str(theme_id))
     changes = body.model_dump(exclude_none=True)
     seen_at = guard.hold(view(row), row.updated_at)
     edited = tenant.store.themes.edit(theme_id, seen_at=seen_at, **changes)
     tenant.record("theme.edit", f"theme {theme_id}", {"changed": sorted(changes)})
-    return show(request, view(edited), edited.updated_at)
+    return show(view(edited), edited.updated_at)
 
 
 def _place(tenant: Tenant) -> str:

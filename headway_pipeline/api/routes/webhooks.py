@@ -46,7 +46,7 @@ def _deliveries(request: Request) -> Deliveries:
     "/webhooks/{source}/{connector_id}",
     dependencies=[SIGNED],
     status_code=HTTPStatus.NO_CONTENT,
-    responses=refusals(),
+    responses=refusals(403, 422, is_open=True),
     openapi_extra=BODY,
     summary="Take a delivery of a source",
 )

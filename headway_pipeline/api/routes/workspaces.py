@@ -3,13 +3,13 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from headway_pipeline.api.access import AsAdmin, AsOperator, AsViewer, Role
-from headway_pipeline.api.creating import CREATED, Made, Once, created
-from headway_pipeline.api.etags import Guarded, show
+from headway_pipeline.api.creating import Made, Once, created, making
+from headway_pipeline.api.etags import EDITED, SHOWN, Guarded, Known, show
 from headway_pipeline.api.fields import Name, StrictBody
 from headway_pipeline.api.paging import Page
 from headway_pipeline.api.problems import refusals
@@ -62,6 +62,10 @@ class WorkspaceView(BaseModel):
     vendor_domains: list[str]
 
 
+class WorkspacePage(Page[WorkspaceView]):
+    """A part of the listing of workspaces."""
+
+
 def view(workspace: Workspace) -> WorkspaceView:
     """What is shown of a workspace."""
     return WorkspaceView(
@@ -73,22 +77,27 @@ def view(workspace: Workspace) -> WorkspaceView:
     )
 
 
-@router.get("", response_model=Page[WorkspaceView], responses=refusals(), summary="List workspaces")
+@router.get("", response_model=WorkspacePage, responses=refusals(), summary="List workspaces")
 def list_workspaces(
     operator: AsOperator,  # noqa: ARG001  # lets nobody else through
     wired: Wired,
     inactive: Annotated[bool, Query(description="Inactive ones, too.")] = False,
-) -> Page[WorkspaceView]:
+) -> WorkspacePage:
     """All of the installation, by slug."""
     found = wired.store.workspaces.list(include_inactive=inactive)
-    return Page(items=[view(workspace) for workspace in found], next=None)
+    return WorkspacePage(items=[view(workspace) for workspace in found], next=None)
 
 
 @router.post(
     "",
     status_code=201,
     response_model=WorkspaceView,
-    responses={**refusals(409), 201: dict(CREATED)},
+    responses={
+        **refusals(409),
+        201: making(
+            "workspace_id", "read_workspace", "edit_workspace", "add_connector", "add_theme", of_workspace=False
+        ),
+    },
     summary="Add a workspace",
 )
 def add_workspace(operator: AsOperator, wired: Wired, body: NewWorkspace, once: Once) -> Response:
@@ -110,19 +119,21 @@ def add_workspace(operator: AsOperator, wired: Wired, body: NewWorkspace, once: 
     return once.answer(make)
 
 
-@router.get("/{workspace_id}", response_model=WorkspaceView, responses=refusals(304), summary="Read a workspace")
-def read_workspace(tenant: AsViewer, request: Request) -> Response:
+@router.get(
+    "/{workspace_id}", response_model=WorkspaceView, responses={**refusals(), **SHOWN}, summary="Read a workspace"
+)
+def read_workspace(tenant: AsViewer, known: Known = None) -> Response:
     """With its ETag."""
-    return show(request, view(tenant.workspace), tenant.workspace.updated_at)
+    return show(view(tenant.workspace), tenant.workspace.updated_at, known=known)
 
 
 @router.patch(
     "/{workspace_id}",
     response_model=WorkspaceView,
-    responses=refusals(409, 412, 428),
+    responses={**refusals(409, 412, 428), **EDITED},
     summary="Edit, deactivate or activate a workspace",
 )
-def edit_workspace(tenant: AsAdmin, request: Request, body: WorkspaceEdit, guard: Guarded) -> Response:
+def edit_workspace(tenant: AsAdmin, body: WorkspaceEdit, guard: Guarded) -> Response:
     """Needs the ETag in If-Match."""
     if body.is_active is not None and tenant.caller.role is not Role.OPERATOR:
         raise NotPermittedError("only an operator may deactivate or activate a workspace", "ask one")
@@ -136,4 +147,4 @@ def edit_workspace(tenant: AsAdmin, request: Request, body: WorkspaceEdit, guard
         seen_at=seen_at,
     )
     tenant.record("workspace.edit", f"workspace {edited.id}", {"changed": sorted(changes)})
-    return show(request, view(edited), edited.updated_at)
+    return show(view(edited), edited.updated_at)
