@@ -15,32 +15,36 @@ from headway_pipeline.sources.discovery import discover
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS_PAGE, SETTINGS_PAGE, TESTING_PAGE = (
+    (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("commands.md", "settings.md", "testing.md")
+)
 DOCUMENTS = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_and_sub_command_is_in_the_readme(name: str) -> None:
+def test_every_command_and_sub_command_is_in_the_document_of_the_commands(name: str) -> None:
     command = headway.get_command(click.Context(headway), name)
-    assert f"`headway {name}" in README
+    assert f"`headway {name}" in COMMANDS_PAGE
+    assert re.search(rf"`(headway )?{name}`", README), f"{name} is not in the README's table"
     if isinstance(command, click.Group):
-        row = next(line for line in README.splitlines() if line.startswith(f"| `headway {name}"))
+        row = next(line for line in COMMANDS_PAGE.splitlines() if line.startswith(f"| `headway {name}"))
         for sub_command in command.commands:
-            assert re.search(rf"[` ]{sub_command}`", row), f"headway {name} {sub_command} is not in the README"
+            assert re.search(rf"[` ]{sub_command}`", row), f"headway {name} {sub_command} is not in the document"
 
 
-#: Every listing and every command takes these; the README says so once.
+#: Every listing and every command takes these; the document says so once.
 EVERYWHERE = {"--workspace-id", "--format", "--verbose"}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_option_is_in_the_readme_beside_its_command(name: str) -> None:
+def test_every_option_is_documented_beside_its_command(name: str) -> None:
     command = headway.get_command(click.Context(headway), name)
     assert command is not None
-    row = next(line for line in README.splitlines() if line.startswith(f"| `headway {name}"))
+    row = next(line for line in COMMANDS_PAGE.splitlines() if line.startswith(f"| `headway {name}"))
     # What is shown in use is described, too; `inbox` refers to `features`.
-    described = row + README.split("### Commands")[0]
+    described = row + README.split("### The commands in short")[0]
     if name == "inbox":
-        described += next(line for line in README.splitlines() if line.startswith("| `headway features"))
+        described += next(line for line in COMMANDS_PAGE.splitlines() if line.startswith("| `headway features"))
     for part in command.commands.values() if isinstance(command, click.Group) else [command]:
         for option in part.params:
             if isinstance(option, click.Option) and not EVERYWHERE & set(option.opts):
@@ -48,10 +52,8 @@ def test_every_option_is_in_the_readme_beside_its_command(name: str) -> None:
                 assert any(re.search(rf"{found}(?![\w-])", described) for found in named), f"{name}: {named}"
 
 
-def test_what_every_command_takes_is_in_the_readme() -> None:
-    assert [
-        option for option in sorted(EVERYWHERE) if f"`{option}" not in README and f" {option} " not in README
-    ] == []
+def test_what_every_command_takes_is_documented() -> None:
+    assert [option for option in sorted(EVERYWHERE) if f"`{option}" not in COMMANDS_PAGE] == []
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -66,8 +68,8 @@ def test_every_option_has_a_help_text(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ENVIRONMENT_VARIABLES)
-def test_every_environment_variable_is_in_the_readme(name: str) -> None:
-    assert f"`{name}`" in README
+def test_every_environment_variable_is_in_the_document_of_the_settings(name: str) -> None:
+    assert f"`{name}`" in SETTINGS_PAGE
 
 
 def test_every_environment_variable_that_is_read_is_declared() -> None:
@@ -135,9 +137,9 @@ def test_benchmarks_that_the_documents_name_exist() -> None:
             assert (ROOT / "benchmarks" / f"{named}.py").exists(), f"{document.name} names benchmarks.{named}"
 
 
-def test_every_benchmark_is_in_the_readme() -> None:
+def test_every_benchmark_is_in_the_document_of_the_tests() -> None:
     named = set(
-        re.findall(r"`(?:python -m benchmarks)?\.(\w+)", README.split("Speed is measured")[1].split("\n\n")[0])
+        re.findall(r"`(?:python -m benchmarks)?\.(\w+)", TESTING_PAGE.split("Speed is measured")[1].split("\n\n")[0])
     )
     made = {
         path.stem for path in (ROOT / "benchmarks").glob("*.py") if "__main__" in path.read_text(encoding="utf-8")

@@ -67,7 +67,7 @@ def extract(analyst: Analyst, transcript: Transcript) -> Extraction:
             grounded.append(item)
     items = _merge_duplicates(grounded)
     return Extraction(
-        items=tuple(sorted(items, key=lambda item: (_place(item.evidence[0]), item.type, item.title))),
+        items=tuple(sorted(items, key=lambda item: (min(map(_place, item.evidence)), item.type, item.title))),
         refused=tuple(refused),
         sentiment=reading.sentiment,
         sentiment_score=_within(-1.0, reading.sentiment_score, 1.0),
@@ -114,12 +114,17 @@ def _overlap(one: Evidence, other: Evidence) -> bool:
 
 
 def _distinct(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
-    """In the order spoken; of spans about the same words only the longest."""
+    """What the analyst named first, for listings show that one, then the others in the order spoken.
+
+    Of spans about the same words only the longest is kept.
+    """
+    named = list(evidence)
     kept: list[Evidence] = []
-    for span in sorted(evidence, key=lambda span: (-len(span.quote), _place(span))):
+    for span in sorted(named, key=lambda span: (-len(span.quote), _place(span))):
         if not any(_overlap(span, other) for other in kept):
             kept.append(span)
-    return tuple(sorted(kept, key=_place))
+    first = next(span for span in kept if _overlap(span, named[0]))
+    return (first, *sorted((span for span in kept if span is not first), key=_place))
 
 
 def _merge_duplicates(items: list[ExtractedFeature]) -> list[ExtractedFeature]:

@@ -95,7 +95,9 @@ SIGNED = Depends(Gate("signed"))
 def _caller(request: Request) -> Caller:
     caller = request.scope.get("headway_caller")
     if not isinstance(caller, Caller):
-        raise NotAuthenticatedError("this needs a token", "send `Authorization: Bearer …`")
+        raise NotAuthenticatedError(
+            "this needs a token", "send `Authorization: Bearer …` with a token of `headway token create`"
+        )
     return caller
 
 

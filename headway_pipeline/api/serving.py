@@ -2,6 +2,8 @@
 
 import ipaddress
 import logging
+import socket
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import uvicorn
@@ -64,8 +66,20 @@ def server(store: Store, settings: Settings, *, host: str, port: int, proxies: s
     )
 
 
-def serve(store: Store, settings: Settings, *, host: str, port: int, proxies: str | None, is_verbose: bool) -> None:
+def serve(
+    store: Store,
+    settings: Settings,
+    *,
+    host: str,
+    port: int,
+    proxies: str | None,
+    is_verbose: bool,
+    listening: Callable[[], None],
+) -> None:
     """Serve until a signal.
+
+    Args:
+        listening: called once the address is ours.
 
     Raises:
         ConfigurationError: the address cannot be had.
@@ -74,9 +88,13 @@ def serve(store: Store, settings: Settings, *, host: str, port: int, proxies: st
         level=logging.INFO if is_verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(message)s"
     )
     running = server(store, settings, host=host, port=port, proxies=proxies)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        running.run()
-    except SystemExit as error:  # how uvicorn says that it could not bind
+        bound = socket.create_server((host, port), family=family)
+    except OSError as error:
         raise ConfigurationError(
             f"{host}:{port} cannot be had", "stop what listens there, or give another --port"
         ) from error
+    with bound:
+        listening()
+        running.run(sockets=[bound])

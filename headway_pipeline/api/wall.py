@@ -118,7 +118,8 @@ class Wall:
             self._opened.forget(digest)
             self._failures.take(address)
             raise NotAuthenticatedError(
-                "there is no token here, or one that opens nothing", "send `Authorization: Bearer …`"
+                "there is no token here, or one that opens nothing",
+                "send `Authorization: Bearer …` with a token of `headway token create`",
             )
         self._opened.see(digest)
         _require_turn(self._tokens.take(str(caller.token_id)))

@@ -31,5 +31,13 @@ def command(port: int, host: str, behind_proxy: str | None, verbose: bool) -> No
         )
     with opened() as store:
         shown = f"[{host}]" if ":" in host else host
-        say(f"REST API at http://{shown}:{port}/api/v1, described at /openapi.json; Ctrl-C stops it")
-        serve(store, settings, host=host, port=port, proxies=behind_proxy, is_verbose=verbose)
+        words = f"REST API at http://{shown}:{port}/api/v1, described at http://{shown}:{port}/openapi.json"
+        serve(
+            store,
+            settings,
+            host=host,
+            port=port,
+            proxies=behind_proxy,
+            is_verbose=verbose,
+            listening=lambda: say(words),
+        )

@@ -10,10 +10,12 @@ import click
 
 from headway_pipeline.cli.context import opened, record, verbose_option, workspace_option
 from headway_pipeline.cli.output import plain, say
-from headway_pipeline.model.decisions import Aspect
+from headway_pipeline.model.decisions import Aspect, DecisionKind
 from headway_pipeline.model.errors import InputError
 
 __all__ = ["command"]
+
+DONE = {DecisionKind.ACCEPT: "accepted", DecisionKind.DISMISS: "dismissed", DecisionKind.MOVE: "moved"}
 
 
 @click.group(name="decide")
@@ -105,8 +107,9 @@ def _each(
             # Under the call, so that the entry goes when the call is erased.
             record(store, workspace.id, f"feature.{action}", f"message {call_id}", feature_id=str(key))
             found = store.reading.feature(workspace.id, key)
-            decided = ", ".join(decision.kind.value for decision in found.decisions) or "nothing decided"
-            say(plain(f"{str(key)[:8]} {found.title}: {decided}; {found.theme or 'inbox'}"))
+            decided = " and ".join(DONE[decision.kind] for decision in found.decisions) or "nothing decided"
+            where = f"under {found.theme}" if found.theme else "in the inbox"
+            say(plain(f"{str(key)[:8]} {found.title}: {decided}, {where}"))
 
 
 def _user() -> str:

@@ -77,7 +77,11 @@ def _key(settings: Settings) -> str:
             "remove it if its key is in HEADWAY_SECRET_KEY or seals nothing any more",
         )
     if len(keys) > 1:
-        remedy = "`headway keys rotate --drop-old`" if has_key_file(settings) else "see README, Changing the keys"
+        remedy = (
+            "`headway keys rotate --drop-old`"
+            if has_key_file(settings)
+            else "see docs/operations.md, Changing the keys"
+        )
         raise HeadwayError(f"{len(keys) - 1} older keys are still at hand", f"finish the change of keys: {remedy}")
     if has_key_file(settings):
         return f"one key in {settings.key_file}; keep copies of it apart from copies of the database"

@@ -109,9 +109,9 @@ def _children(folder: Path, port: int, read_only_port: int, *, log_level: str) -
 
 
 def _api(port: int, *, is_verbose: bool) -> Child:
-    words = f"REST API at http://127.0.0.1:{port}/api/v1"
     arguments = [_program("headway"), "api", "--port", str(port), *(["--verbose"] if is_verbose else [])]
-    return Child("api", arguments, answers_at(port), words)
+    # It says itself where it is.
+    return Child("api", arguments, answers_at(port))
 
 
 def _program(name: str) -> str:

@@ -18,10 +18,17 @@ import dagster as dg
 from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.store.holders import Holder, is_dead, this_process
 
-__all__ = ["build_abandoned_sensor", "end_abandoned_runs", "process_tags", "server_folder_prefix", "why_abandoned"]
+__all__ = [
+    "PROCESS_TAG",
+    "build_abandoned_sensor",
+    "end_abandoned_runs",
+    "process_tags",
+    "server_folder_prefix",
+    "why_abandoned",
+]
 
-#: A run in a process of its own (`headway ingest`) names the process.
-PROCESS_TAG = "headway/process"
+#: A run in a process of its own (`headway ingest`) names the process. The pages show no tags with this prefix.
+PROCESS_TAG = ".dagster/headway_process"
 #: Where Dagster notes the code server that started a run.
 SERVER_TAG = "dagster/grpc_info"
 UNDER_WAY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]

@@ -21,7 +21,7 @@ from headway_pipeline.orchestration.partitions import partition_key, workspace_d
 from headway_pipeline.orchestration.stages import run_of
 from headway_pipeline.store import EvidenceAudit, Flaw
 
-__all__ = ["BAD_KEYS", "Finder", "Found", "Scoped", "bad_keys", "last_evaluation", "scope_of", "verdict"]
+__all__ = ["BAD_KEYS", "Finder", "Found", "Scoped", "bad_keys", "is_hidden", "last_evaluation", "scope_of", "verdict"]
 
 #: The entry that says how much is wrong by key: `day|workspace`, or a workspace where no day is concerned.
 BAD_KEYS = "bad keys"
@@ -101,6 +101,15 @@ def last_evaluation(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> dg.A
         return None
     found: dg.AssetCheckEvaluation = event.dagster_event.asset_check_evaluation_data
     return found
+
+
+def is_hidden(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> bool:
+    """Whether the pages show no result of a check, for a later run planned it and ended without one."""
+    records = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+    if not records or records[0].status is not AssetCheckExecutionRecordStatus.PLANNED:
+        return False
+    run = instance.get_run_by_id(records[0].run_id)
+    return run is None or run.is_finished
 
 
 def verdict(

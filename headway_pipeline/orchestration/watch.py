@@ -13,7 +13,7 @@ from headway_pipeline.orchestration.connector_health import HEALTH_CHECK, health
 from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.orchestration.resources import LedgerResource
-from headway_pipeline.orchestration.verdicts import BAD_KEYS, last_evaluation
+from headway_pipeline.orchestration.verdicts import BAD_KEYS, is_hidden, last_evaluation
 from headway_pipeline.orchestration.workspace_lag import LAG_CHECK, lag_result
 
 __all__ = ["build_connector_watch", "decide_reports"]
@@ -63,7 +63,9 @@ def build_connector_watch() -> dg.SensorDefinition:
             LAG_CHECK: lag_result(standings, ledger.effects().now()),
             HEALTH_CHECK: health_result([(standing.slug, standing.connector) for standing in standings]),
         }
-        shown = {key: last_evaluation(context.instance, key) for key in found}
+        shown = {
+            key: None if is_hidden(context.instance, key) else last_evaluation(context.instance, key) for key in found
+        }
         reports = decide_reports(found, shown)
         if not reports:
             return dg.SkipReason("the connectors are as they were")

@@ -5,8 +5,9 @@ import re
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -199,6 +200,10 @@ class _Engines:
 
 
 def _sqlite_engine(url: URL) -> Engine:
+    if url.database and url.database != ":memory:":
+        # Its owner's alone from the first byte on; SQLite gives the files beside it the same mode.
+        with suppress(OSError):
+            Path(url.database).touch(mode=0o600)
     engine = sa.create_engine(
         url,
         json_serializer=partial(json.dumps, ensure_ascii=False),

@@ -15,7 +15,10 @@ from headway_pipeline.model.workspaces import Credentials
 __all__ = ["KEY_HELP", "CredentialSealer", "keys_of"]
 
 ENVELOPE_VERSION = 1
-REMEDY = "give HEADWAY_SECRET_KEY every key that was in use (newest first), or add the connector again"
+REMEDY = (
+    "give HEADWAY_SECRET_KEY every key that was in use (newest first), "
+    "or the connector its credentials again: `headway connector edit`"
+)
 KEY_REMEDY = "give HEADWAY_SECRET_KEY every key that was in use (newest first)"
 KEY_HELP = 'make one with `python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"`'
 

@@ -71,6 +71,15 @@ def test_items_come_in_the_order_in_which_they_were_said() -> None:
     assert [item.title for item in extraction.items] == ["Exports", "Locks"]
 
 
+def test_the_quote_an_analyst_names_first_stays_first_for_listings_show_that_one() -> None:
+    """The demo once showed small talk under a title, for it was said a minute before the request."""
+    (item,) = extract(ScriptedAnalyst((candidate("Locks", LOCKS, EXPORTS),)), CALL).items
+    assert [span.quote for span in item.evidence] == [LOCKS[1], EXPORTS[1]]
+    longer = candidate("Exports", EXPORTS, LOCKS, LONGER)
+    (item,) = extract(ScriptedAnalyst((longer,)), CALL).items
+    assert [span.quote for span in item.evidence] == [LONGER[1], LOCKS[1]]
+
+
 def test_scores_beyond_their_range_are_brought_into_it() -> None:
     (item,) = extract(ScriptedAnalyst((candidate("Exports", EXPORTS, confidence=7.0),)), CALL).items
     assert item.confidence == 1.0

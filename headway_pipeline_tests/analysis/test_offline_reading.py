@@ -193,6 +193,13 @@ def test_words_that_go_on_about_the_same_thing_are_further_evidence() -> None:
     assert found.urgency is Urgency.HIGH
 
 
+def test_the_words_that_gave_an_item_its_title_are_its_first_quote() -> None:
+    chat = [f"C: Our warehouse number {number} has had a quiet week so far." for number in range(12)]
+    (found,) = read(*chat, "C: We really need offline maps in the app before the audit.")
+    assert found.quotes[0].text == "We really need offline maps in the app before the audit."
+    assert len(found.quotes) > 1, "what was said before it is among the others"
+
+
 def test_the_same_request_made_twice_is_one_item_with_two_quotes() -> None:
     (found,) = read("C: We need offline maps in the app.", "V: I see.", "C: Again, we need offline maps in the app.")
     assert [quote.segment_index for quote in found.quotes] == [0, 2]

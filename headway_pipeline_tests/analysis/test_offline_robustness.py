@@ -86,7 +86,7 @@ def test_a_call_of_four_hours_is_read_to_its_end() -> None:
 
 def test_the_analyst_gives_its_name_and_version() -> None:
     assert OFFLINE.name == "offline"
-    assert OFFLINE.version.startswith("2+"), "the rules' version, then the weights'"
+    assert OFFLINE.version.startswith("3+"), "the rules' version, then the weights'"
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def test_decisions_hold_through_the_next_ingest_and_become_labels(
     headway("ingest", *OF_ACME, "--days-back", "7")
     first, second, third = (row["id"] for row in listed(headway, "features"))
     said = headway("decide", "accept", *OF_ACME, first[:8], "--note", "sold two")
-    assert (said.code, "accept; Exports" in said.err) == (0, True), said.err
+    assert (said.code, "accepted, under Exports" in said.err) == (0, True), said.err
     assert headway("decide", "dismiss", *OF_ACME, second).code == 0
     headway("theme", "add", *OF_ACME, "--name", "Billing")
     assert headway("decide", "move", *OF_ACME, third[:12].upper(), "--theme", "Billing").code == 0

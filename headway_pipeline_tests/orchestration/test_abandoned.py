@@ -11,6 +11,7 @@ import dagster as dg
 import pytest
 
 from headway_pipeline.orchestration.abandoned import (
+    PROCESS_TAG,
     end_abandoned_runs,
     process_tags,
     server_folder_prefix,
@@ -27,7 +28,7 @@ def of_server(path: str) -> dict[str, str]:
 
 
 def of_process(holder: Holder) -> dict[str, str]:
-    return {"headway/process": json.dumps(asdict(holder))}
+    return {PROCESS_TAG: json.dumps(asdict(holder))}
 
 
 def a_dead_process() -> Holder:
@@ -48,7 +49,7 @@ def a_dead_process() -> Holder:
         ({"dagster/grpc_info": '{"host": "code", "port": 4000}'}, False, None),
         ({"dagster/grpc_info": "nonsense"}, False, None),
         ({"dagster/grpc_info": "[]"}, False, None),
-        ({"headway/process": '{"surprise": 1}'}, False, None),
+        ({PROCESS_TAG: '{"surprise": 1}'}, False, None),
         (process_tags(), False, None),
         (of_process(replace(this_process(), host="another")), False, None),
     ],

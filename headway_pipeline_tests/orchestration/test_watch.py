@@ -121,6 +121,22 @@ def test_a_check_that_is_planned_and_not_done_does_not_hide_the_last_result(
     assert last_evaluation(instance, HEALTH_CHECK) is not None
 
 
+def test_what_a_run_that_ended_before_its_checks_hid_is_reported_again(
+    listed: Installation, instance: dg.DagsterInstance
+) -> None:
+    """The pages say "not evaluated" of a check whose last run planned it and failed in an asset before."""
+    tick(instance)
+    run = instance.create_run_for_job(
+        build_defs().resolve_job_def("ingest"),
+        tags=range_tags("acme", DAY, DAY, asked_by="a test"),
+        status=dg.DagsterRunStatus.STARTED,
+    )
+    assert tick(instance) == {}, "the run may still get there"
+    instance.report_run_failed(run)
+    assert set(tick(instance)) == {HEALTH_CHECK}, "workspace_lag is no check of that job"
+    assert tick(instance) == {}
+
+
 def result(*, passed: bool, severity: dg.AssetCheckSeverity = ERROR, **bad: int) -> dg.AssetCheckResult:
     metadata: dict[str, Any] = {"bad keys": dg.MetadataValue.json(bad), "hours behind, at most": 3.0}
     return dg.AssetCheckResult(passed=passed, severity=severity, metadata=metadata)

@@ -17,7 +17,7 @@ from headway_pipeline.model.features import ExtractedFeature, Theme
 __all__ = ["Embedder", "OfflineAnalyst", "installed_analyst"]
 
 #: Changes with the rules; the weights have a version of their own.
-RULES_VERSION = "2"
+RULES_VERSION = "3"
 #: The fit at which an item belongs to a theme as likely as not, and how fast that grows.
 _EVEN_FIT, _STEEPNESS = 0.55, 8.0
 #: The same for the likeness in meaning (a cosine), where sentences are embedded.

@@ -57,9 +57,12 @@ class Heard:
 
 
 def candidate_of(lead: Heard, others: Sequence[Heard]) -> Candidate:
-    """One item: `lead` says what it is; the others are further evidence, and may press more."""
+    """One item: `lead` says what it is; the others are further evidence, and may press more.
+
+    The lead's quote comes first, for it is the one that listings show; the others follow in the order said.
+    """
     verdict = lead.verdict
-    everything = sorted([lead, *others], key=lambda one: one.place)
+    everything = [lead, *sorted(others, key=lambda one: one.place)]
     urgency, reason = _urgency(lead)
     for other in (one for one in others if one.verdict.confidence >= REPORTING_THRESHOLD):
         also = _urgency(other)
