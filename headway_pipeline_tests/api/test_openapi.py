@@ -95,11 +95,7 @@ class Filled:
         header = {"name": "Authorization", "value": f"Bearer {self.token}"}
         users = [{"name": "operator", "fixedHeaders": [header]}]
         (folder / "users.json").write_text(json.dumps({"auth": users}))
-        lines = [
-            CONFIG.format(
-                rules=RULES, examples=EXAMPLES, walks=WALKS * EXAMPLES, users=folder / "users.json", who=who
-            )
-        ]
+        lines = [CONFIG.format(rules=RULES, examples=EXAMPLES, walks=WALKS * EXAMPLES, users=folder / "users.json")]
         lines += [f'[dictionaries."{name}"]\nvalues = {json.dumps(values)}' for name, values in self.known.items()]
         lines += ["[parameters]"]
         lines += [f'"{name}" = {{ dictionary = "{name}", probability = 0.8 }}' for name in self.known]
