@@ -14,7 +14,7 @@ RULES = re.compile(
     r"|\S+ is no address of \w+ \("
     r"|credentials are sent to \S+ by https only"
     r"|another address needs the credentials again"
-    r"|\w+ credentials (hold|lack) "
+    r"|\w+ credentials (hold|lack|have no field) "
     r"|the theme .* is archived"
 )
 
