@@ -30,7 +30,7 @@ def extract_features(run: Run, part: Part, lease: Lease) -> StageReport:
         and of `quarantined` and `waiting` calls, by day and source.
     """
     report = StageReport()
-    due = run.store.extractions.awaiting(part.workspace.id, part.days, run.effects.now())
+    due = run.store.extractions.awaiting(part.workspace.id, part.days, run.effects.now(), without=run.left_alone)
     due = within_limit(run, lease, due, report)
     extracting = _Extracting(run, part, lease, report)
     read_calls(run, part, lease, due, report, stage=Stage.EXTRACTION, read=extracting.read, keep=extracting.keep)

@@ -23,7 +23,9 @@ def score_relevance(run: Run, part: Part, lease: Lease) -> StageReport:
     report = StageReport()
     themes = run.store.themes.current(part.workspace.id)
     current = themes_hash(themes)
-    due = run.store.relevance_scores.awaiting(part.workspace.id, part.days, current, run.effects.now())
+    due = run.store.relevance_scores.awaiting(
+        part.workspace.id, part.days, current, run.effects.now(), without=run.left_alone
+    )
     if not themes:
         _wait_for_themes(run, part, lease, due, report)
         return report

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from headway_pipeline.analysis.contract import Analyst
 from headway_pipeline.llm.contract import LLMUsage, Stage
+from headway_pipeline.model.ledger import ReasonCode
 from headway_pipeline.model.usage import Usage
 from headway_pipeline.model.workspaces import Workspace
 from headway_pipeline.sources.contract import Bucket, Source
@@ -159,6 +160,7 @@ class Run:
         until: no call after this instant is asked for; fixed at the start of the run.
         limit: at most this many calls a workspace are transcribed and at most as many analysed, newest first.
         connector_type: only connectors of this source, or None for all.
+        left_alone: calls that wait for one of these reasons are not read in this run.
         analyst: reads where no language model does.
         models: the language models; None where there are none.
         calls_at_once: how many calls are read at the same time.
@@ -177,6 +179,7 @@ class Run:
     effects: Effects = field(default_factory=Effects)
     limit: int | None = None
     connector_type: str | None = None
+    left_alone: tuple[ReasonCode, ...] = ()
     progress: Progress = no_progress
     models: Analysts | None = None
     calls_at_once: int = 1

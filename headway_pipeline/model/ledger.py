@@ -103,6 +103,9 @@ INCOMPLETE_REASONS = frozenset(
     }
 )
 
+#: Somebody bounded a run: what it left is for the next run somebody asks for, or that comes over its day anyway.
+LEFT_OUT_REASONS = (ReasonCode.LIMIT, ReasonCode.RUN_BUDGET)
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:

@@ -149,6 +149,6 @@ def _request(reading: Reading) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=reading.key,
         asset_selection=[dg.AssetKey(name) for name in READING],
-        run_config={"resources": {"scope": {"config": {"batch": True}}}},
+        run_config={"resources": {"scope": {"config": {"batch": True, "leave_left_out": True}}}},
         tags=range_tags(reading.slug, reading.first, reading.last, asked_by=LANDED),
     )

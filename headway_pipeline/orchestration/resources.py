@@ -16,6 +16,7 @@ from pydantic import Field, PrivateAttr
 from headway_pipeline.analysis.contract import Analyst
 from headway_pipeline.ingestion.analysts import LanguageModels, language_models
 from headway_pipeline.ingestion.run import Allowance, Effects, Progress, Run, SourceTuning, no_progress
+from headway_pipeline.model.ledger import LEFT_OUT_REASONS
 from headway_pipeline.model.workspaces import Workspace
 from headway_pipeline.orchestration.descriptions import described, explained
 from headway_pipeline.settings import current_settings
@@ -108,6 +109,10 @@ class ScopeResource(dg.ConfigurableResource[Any]):
     batch: bool = Field(
         default=False,
         description="hand questions to language models in as batches at half the price; their calls wait up to a day",
+    )
+    leave_left_out: bool = Field(
+        default=False,
+        description="do not read calls that the limit or the budget of another run left out: nobody asked for them",
     )
 
 
@@ -247,6 +252,7 @@ class LedgerResource(dg.ConfigurableResource[Any]):
             effects=self.effects(),
             limit=scope.limit,
             connector_type=scope.connector_type,
+            left_alone=LEFT_OUT_REASONS if scope.leave_left_out else (),
             progress=resources.progress.progress(),
             allowed_hosts=current_settings().allowed_hosts,
             allowances=self._allowances,

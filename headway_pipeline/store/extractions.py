@@ -6,14 +6,15 @@ from datetime import date, datetime
 from functools import partial
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from headway_pipeline.model.features import ExtractedFeature, Sentiment, read_by
 from headway_pipeline.model.identity import derived_id
-from headway_pipeline.model.ledger import MessageState
+from headway_pipeline.model.ledger import MessageState, ReasonCode
 from headway_pipeline.store.item_identity import identified, known_items
 from headway_pipeline.store.leases import Lease
-from headway_pipeline.store.messages import Ledger, is_due
+from headway_pipeline.store.messages import Ledger, has_not, is_due
 from headway_pipeline.store.placing import hold_call
 from headway_pipeline.store.relevance import DueCall, due_calls, due_of
 from headway_pipeline.store.searching import search_text
@@ -36,14 +37,21 @@ class Extractions:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    def awaiting(self, workspace_id: uuid.UUID, days: Sequence[date], now: datetime) -> list[DueCall]:
-        """Relevant calls that were not read at their present words; newest first."""
+    def awaiting(
+        self, workspace_id: uuid.UUID, days: Sequence[date], now: datetime, *, without: Sequence[ReasonCode] = ()
+    ) -> list[DueCall]:
+        """Relevant calls that were not read at their present words; newest first.
+
+        Args:
+            without: not those that wait for one of these reasons.
+        """
         query = due_calls().where(
             messages.c.workspace_id == workspace_id,
             on_days(days),
             is_due(now, MessageState.TRANSCRIBED),
             relevance_scores.c.is_relevant,
             relevance_scores.c.text_hash == transcripts.c.text_hash,
+            has_not(*without) if without else sa.true(),
         )
         with self._ledger.database.reading() as connection:
             return due_of(connection, query)

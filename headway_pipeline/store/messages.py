@@ -323,3 +323,13 @@ class Messages:
             for (day, source, state, words), number in sorted(found.items())
             if (parsed := Reason.parse(words)) is not None
         ]
+
+
+def has(code: ReasonCode) -> sa.ColumnElement[bool]:
+    """Whether a message stands where it does for this reason."""
+    return messages.c.reason.startswith(f"{code.value}: ")
+
+
+def has_not(*codes: ReasonCode) -> sa.ColumnElement[bool]:
+    """Whether a message stands where it does for none of these reasons."""
+    return sa.or_(messages.c.reason.is_(None), sa.not_(sa.or_(*map(has, codes))))

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from headway_pipeline.model.features import ThemeScore
 from headway_pipeline.model.ledger import MessageState, Reason, ReasonCode
 from headway_pipeline.store.leases import Lease
-from headway_pipeline.store.messages import Ledger, is_due
+from headway_pipeline.store.messages import Ledger, has_not, is_due
 from headway_pipeline.store.statements import IN_PIECES, insert_into, on_days
 from headway_pipeline.store.tables import messages, relevance_scores, transcripts
 
@@ -71,9 +71,19 @@ class RelevanceScores:
         self._ledger = ledger
 
     def awaiting(
-        self, workspace_id: uuid.UUID, days: Sequence[date], themes_hash: str, now: datetime
+        self,
+        workspace_id: uuid.UUID,
+        days: Sequence[date],
+        themes_hash: str,
+        now: datetime,
+        *,
+        without: Sequence[ReasonCode] = (),
     ) -> list[DueCall]:
-        """Transcribed calls that were not judged at their present words, and calls off older themes; newest first."""
+        """Transcribed calls that were not judged at their present words, and calls off older themes; newest first.
+
+        Args:
+            without: not those that wait for one of these reasons.
+        """
         scores = relevance_scores.c
         unjudged = sa.or_(scores.text_hash.is_(None), scores.text_hash != transcripts.c.text_hash)
         off_older_themes = sa.and_(sa.not_(scores.is_relevant), scores.themes_hash != themes_hash)
@@ -82,6 +92,7 @@ class RelevanceScores:
             on_days(days),
             is_due(now, MessageState.TRANSCRIBED, MessageState.NOT_RELEVANT),
             sa.or_(unjudged, off_older_themes),
+            has_not(*without) if without else sa.true(),
         )
         with self._ledger.database.reading() as connection:
             return due_of(connection, query)

@@ -13,9 +13,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from headway_pipeline.model.ledger import MessageState, ReasonCode
+from headway_pipeline.model.ledger import LEFT_OUT_REASONS, MessageState, ReasonCode
 from headway_pipeline.store.engine import Database
-from headway_pipeline.store.messages import is_due
+from headway_pipeline.store.messages import has, has_not, is_due
 from headway_pipeline.store.statements import day_of, may_be_asked
 from headway_pipeline.store.tables import (
     listings,
@@ -28,9 +28,6 @@ from headway_pipeline.store.tables import (
 from headway_pipeline.store.transcripts import HYDRATED
 
 __all__ = ["Hold", "Need", "Unfinished", "UnfinishedDay"]
-
-#: Somebody bounded a run: what it left is done by the next run that comes over its day, and asks for none.
-LEFT_ALONE = (ReasonCode.LIMIT, ReasonCode.RUN_BUDGET)
 
 
 class Need(StrEnum):
@@ -122,7 +119,7 @@ class Unfinished:
         return _through_connectors(self._part(Need.TRANSCRIPTS, _hold())).where(
             may_be_asked(now),
             sa.or_(is_due(now, MessageState.LISTED, MessageState.AWAITING_TRANSCRIPT), welcome),
-            _has_not(*LEFT_ALONE),
+            has_not(*LEFT_OUT_REASONS),
         )
 
     def _out_of_date(self, now: datetime) -> sa.Select[Any]:
@@ -144,7 +141,7 @@ class Unfinished:
         transcribed = sa.and_(
             table.state == MessageState.TRANSCRIBED.value,
             sa.or_(table.next_attempt_at.is_(None), table.next_attempt_at <= now),
-            _has_not(*LEFT_ALONE, ReasonCode.NO_THEMES, ReasonCode.ANSWER_PENDING),
+            has_not(*LEFT_OUT_REASONS, ReasonCode.NO_THEMES, ReasonCode.ANSWER_PENDING),
         )
         read = [state.value for state in (MessageState.TRANSCRIBED, MessageState.NOT_RELEVANT, MessageState.ANALYSED)]
         set_aside = sa.and_(
@@ -156,7 +153,7 @@ class Unfinished:
         unfiled = sa.and_(
             table.state == sa.literal_column("'analysed'"),
             table.reason.is_not(None),
-            _has_not(*LEFT_ALONE, ReasonCode.ANSWER_PENDING),
+            has_not(*LEFT_OUT_REASONS, ReasonCode.ANSWER_PENDING),
         )
         return self._part(Need.READING, _hold()).where(sa.or_(transcribed, set_aside, unfiled))
 
@@ -179,15 +176,7 @@ def _hold() -> sa.ColumnElement[str]:
     )
     return sa.case(
         (messages.c.state == MessageState.QUARANTINED.value, _word(Hold.NOTHING)),
-        (sa.or_(*map(_has, failed)), _word(Hold.FAILURE)),
-        (_has(ReasonCode.BUDGET), _word(Hold.BUDGET)),
+        (sa.or_(*map(has, failed)), _word(Hold.FAILURE)),
+        (has(ReasonCode.BUDGET), _word(Hold.BUDGET)),
         else_=_word(Hold.NOTHING),
     )
-
-
-def _has(code: ReasonCode) -> sa.ColumnElement[bool]:
-    return messages.c.reason.startswith(f"{code.value}: ")
-
-
-def _has_not(*codes: ReasonCode) -> sa.ColumnElement[bool]:
-    return sa.or_(messages.c.reason.is_(None), sa.not_(sa.or_(*map(_has, codes))))

@@ -45,7 +45,15 @@ def demand_refilings(standings: Sequence[Standing], *, start: date, today: date)
         if days is not None:
             what = f"themes {standing.themes_hash[:8]}"
             # Themes that were changed and changed back were filed at others meanwhile.
-            demands.append(Demand(standing.slug, *days, what, assets=READING, rest=REST, is_undone_by_others=True))
+            demands.append(
+                Demand(
+                    *(standing.slug, *days, what),
+                    assets=READING,
+                    rest=REST,
+                    is_undone_by_others=True,
+                    is_of_known_calls=True,
+                )
+            )
     return demands
 
 

@@ -69,6 +69,7 @@ class Demand:
         assets: only these of the chain; all where none is named.
         rest: how long after a run that succeeded the same thing is not asked for again.
         is_undone_by_others: whether a later run for another thing makes it new again, without any wait.
+        is_of_known_calls: whether it is about calls that were read before, and reads none that a bounded run left.
     """
 
     slug: str
@@ -78,6 +79,7 @@ class Demand:
     assets: tuple[str, ...] = ()
     rest: timedelta = REST
     is_undone_by_others: bool = False
+    is_of_known_calls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +222,8 @@ def run_request(request: Request, asked_by: str) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=request.key,
         asset_selection=[dg.AssetKey(name) for name in demand.assets] or None,
+        # Nobody asked this run for what somebody's --limit or budget left out.
+        run_config={"resources": {"scope": {"config": {"leave_left_out": demand.is_of_known_calls}}}},
         tags={
             **range_tags(demand.slug, demand.first, demand.last, asked_by=asked_by),
             ASKED_FOR: demand.what,

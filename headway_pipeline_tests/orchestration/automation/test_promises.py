@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from headway_pipeline.model.features import themes_hash
+from headway_pipeline.model.ledger import Reason, ReasonCode
 from headway_pipeline.model.workspaces import Connector, Credentials, Workspace
 from headway_pipeline.orchestration.assets import CHAIN
 from headway_pipeline.orchestration.graph import build_defs
@@ -198,6 +199,24 @@ class TestAChangeOfThemes:
         insert_theme(store, workspace, "Scheduled exports")
         daemon.settle("refilings")
         assert states(store, workspace) <= {"analysed", "not_relevant"}
+
+    def test_reads_no_call_that_the_budget_of_somebodys_run_left_out(
+        self, installation: Installation, daemon: Daemon, run_job: RunJob
+    ) -> None:
+        """It reaches over all days, and nobody asked for these to be paid for."""
+        store, workspace = installation.store, installation.workspace
+        store.themes.archive(store.themes.list(workspace.id)[0].theme.id)
+        run_job()
+        left = store.reading.messages(workspace.id)[0]["id"]
+        with store.leases.hold(workspace.id, "a bounded run") as lease:
+            store.messages.wait(lease, [left], Reason(ReasonCode.RUN_BUDGET, "the run's budget is spent"))
+        insert_theme(store, workspace, "Scheduled exports")
+        daemon.settle("refilings")
+        standing = {row["id"]: row["state"] for row in store.reading.messages(workspace.id)}
+        assert standing.pop(left) == "transcribed"
+        assert set(standing.values()) <= {"analysed", "not_relevant"}
+        assert run_job().success
+        assert "transcribed" not in states(store, workspace)
 
     def test_that_is_taken_back_and_made_again_is_filed_each_time_without_a_wait(
         self, installation: Installation, daemon: Daemon, run_job: RunJob
