@@ -2,7 +2,8 @@
 
 Dagster would show them as running until their longest time is over, and the limit of one run a workspace would keep
 everything else of that workspace waiting. The code server that started a run notices by itself that its process
-ended; this is for runs without a code server, and for those that outlived theirs.
+ended, and tells Dagster's records; where these are away at that moment, nobody ever says it again. So every run names
+its process, and whoever is on the same machine can see that it is dead.
 Concept: https://docs.dagster.io/deployment/execution/run-monitoring
 """
 
@@ -27,7 +28,7 @@ __all__ = [
     "why_abandoned",
 ]
 
-#: A run in a process of its own (`headway ingest`) names the process. The pages show no tags with this prefix.
+#: A run names its process. The pages show no tags with this prefix.
 PROCESS_TAG = ".dagster/headway_process"
 #: Where Dagster notes the code server that started a run.
 SERVER_TAG = "dagster/grpc_info"
@@ -35,9 +36,9 @@ UNDER_WAY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.Dagst
 MOST_LOOKED_AT = 200
 
 
-def process_tags() -> dict[str, str]:
-    """The tags of a run that this process carries out itself."""
-    return {PROCESS_TAG: json.dumps(asdict(this_process()))}
+def process_tags(run_id: str) -> dict[str, str]:
+    """The tags of a run that this process carries out. A retry gets a copy of them, so they name the run, too."""
+    return {PROCESS_TAG: json.dumps({"run": run_id, "process": asdict(this_process())})}
 
 
 def server_folder_prefix() -> str:
@@ -47,7 +48,7 @@ def server_folder_prefix() -> str:
 
 
 def why_abandoned(
-    tags: Mapping[str, str], answers: Callable[[str], bool], is_gone: Callable[[Holder], bool] = is_dead
+    run_id: str, tags: Mapping[str, str], answers: Callable[[str], bool], is_gone: Callable[[Holder], bool] = is_dead
 ) -> str | None:
     """Why a run under way is known to have no process any more, in words; None wherever there is a doubt.
 
@@ -56,11 +57,12 @@ def why_abandoned(
         is_gone: whether a process has ended.
     """
     try:
-        if PROCESS_TAG in tags:
-            holder = Holder(**json.loads(tags[PROCESS_TAG]))
+        carried_out = json.loads(tags.get(PROCESS_TAG, "{}"))
+        if carried_out.get("run") == run_id:
+            holder = Holder(**carried_out["process"])
             return f"{holder} ended before the run did" if is_gone(holder) else None
         server = json.loads(tags.get(SERVER_TAG, "{}")).get("socket")
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, KeyError):
         # Anybody may tag a run.
         return None
     # The socket of another computer cannot be reached from here, and its run may be well.
@@ -76,7 +78,7 @@ def end_abandoned_runs(instance: dg.DagsterInstance) -> list[str]:
     """
     ended = []
     for run in instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY), limit=MOST_LOOKED_AT):
-        why = why_abandoned(run.tags, _answers)
+        why = why_abandoned(run.run_id, run.tags, _answers)
         if why is not None:
             instance.report_run_failed(run, message=f"{why}: what it committed stays, the rest is done again")
             ended.append(run.run_id)

@@ -4,6 +4,7 @@ The job is the one Dagster runs, with the same partitions, in this process.
 """
 
 import logging
+import uuid
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -129,15 +130,17 @@ def ingest(
     """
     refuse_early_days(settings, request.since)
     defs = build_defs({"progress": _ShownProgress(progress), **(overrides or {})})
+    run_id = str(uuid.uuid4())
     with opened_instance(settings) as instance, _quiet(verbose=request.verbose):
         end_abandoned_runs(instance)
         instance.add_dynamic_partitions(WORKSPACE_PARTITIONS, [request.slug])
         result = defs.resolve_job_def(INGEST_JOB).execute_in_process(
             instance=instance,
+            run_id=run_id,
             run_config=_run_config(request),
             tags={
                 **range_tags(request.slug, request.since, request.until, asked_by="command line"),
-                **process_tags(),
+                **process_tags(run_id),
             },
             raise_on_error=False,
             asset_selection=[dg.AssetKey(name) for name in request.assets] or None,

@@ -18,6 +18,7 @@ from headway_pipeline.ingestion.analysts import LanguageModels, language_models
 from headway_pipeline.ingestion.run import Allowance, Effects, Progress, Run, SourceTuning, no_progress
 from headway_pipeline.model.ledger import LEFT_OUT_REASONS
 from headway_pipeline.model.workspaces import Workspace
+from headway_pipeline.orchestration.abandoned import process_tags
 from headway_pipeline.orchestration.descriptions import described, explained
 from headway_pipeline.settings import current_settings
 from headway_pipeline.sources.contract import Bucket, Source
@@ -193,6 +194,8 @@ class LedgerResource(dg.ConfigurableResource[Any]):
         self._opened = None
         self._until = self.effects().now()
         self._run_id = context.run.run_id if context.run else "no-run"
+        if context.run and context.instance:
+            context.instance.add_run_tags(self._run_id, process_tags(self._run_id))
         self._held = ExitStack()
         self._leases = {}
         self._allowances = {}

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
+from uuid import uuid4
 
 import dagster as dg
 import pytest
@@ -18,17 +19,19 @@ from headway_pipeline.orchestration.abandoned import (
     why_abandoned,
 )
 from headway_pipeline.store.holders import Holder, this_process
+from headway_pipeline_tests.orchestration.conftest import RunJob
 
 HERE = f"/tmp/{server_folder_prefix()}x1/code.sock"
 ELSEWHERE = "/tmp/headway-00000000-x1/code.sock"
+RUN = str(uuid4())
 
 
 def of_server(path: str) -> dict[str, str]:
     return {"dagster/grpc_info": json.dumps({"host": "localhost", "socket": path})}
 
 
-def of_process(holder: Holder) -> dict[str, str]:
-    return {PROCESS_TAG: json.dumps(asdict(holder))}
+def of_process(holder: Holder, run_id: str = RUN) -> dict[str, str]:
+    return {PROCESS_TAG: json.dumps({"run": run_id, "process": asdict(holder)})}
 
 
 def a_dead_process() -> Holder:
@@ -50,18 +53,34 @@ def a_dead_process() -> Holder:
         ({"dagster/grpc_info": "nonsense"}, False, None),
         ({"dagster/grpc_info": "[]"}, False, None),
         ({PROCESS_TAG: '{"surprise": 1}'}, False, None),
-        (process_tags(), False, None),
+        ({PROCESS_TAG: "[]"}, False, None),
+        ({PROCESS_TAG: json.dumps({"run": RUN})}, False, None),
+        (process_tags(RUN), False, None),
         (of_process(replace(this_process(), host="another")), False, None),
     ],
 )
 def test_a_run_is_abandoned_only_where_that_is_known(
     tags: dict[str, str], is_listening: bool, expected: str | None
 ) -> None:
-    assert why_abandoned(tags, lambda _path: is_listening) == expected
+    assert why_abandoned(RUN, tags, lambda _path: is_listening) == expected
 
 
 def test_the_run_of_a_process_that_ended_is_abandoned() -> None:
-    assert "ended before the run did" in (why_abandoned(of_process(a_dead_process()), lambda _path: True) or "")
+    tags = of_process(a_dead_process())
+    assert "ended before the run did" in (why_abandoned(RUN, tags, lambda _path: True) or "")
+    assert "ended before the run did" in (why_abandoned(RUN, {**tags, **of_server(HERE)}, lambda _path: True) or "")
+
+
+def test_a_retry_is_not_judged_by_the_process_of_the_run_it_repeats() -> None:
+    """Dagster gives a retry the tags of the run it repeats."""
+    assert why_abandoned(str(uuid4()), of_process(a_dead_process()), lambda _path: True) is None
+
+
+@pytest.mark.usefixtures("installation")
+def test_every_run_over_the_ledger_names_its_process(instance: dg.DagsterInstance, run_job: RunJob) -> None:
+    run = instance.get_run_by_id(run_job().run_id)
+    assert run is not None
+    assert json.loads(run.tags[PROCESS_TAG]) == {"run": run.run_id, "process": asdict(this_process())}
 
 
 def test_an_abandoned_run_is_failed_with_its_reason_and_one_that_is_well_goes_on(tmp_path: Path) -> None:
@@ -71,15 +90,18 @@ def test_an_abandoned_run_is_failed_with_its_reason_and_one_that_is_well_goes_on
     with dg.DagsterInstance.ephemeral() as instance, socket.socket(socket.AF_UNIX) as server:
         server.bind(str(folder / "code.sock"))
         server.listen()
+        dead, killed, own = a_dead_process(), str(uuid4()), str(uuid4())
         tagged = {
-            "killed": of_process(a_dead_process()),
+            "killed": of_process(dead, killed),
             "serverless": of_server(HERE),
-            "own": process_tags(),
+            "own": process_tags(own),
             "served": of_server(str(folder / "code.sock")),
         }
         ids = {}
         for name, tags in tagged.items():
-            run = instance.create_run_for_job(_job(), status=dg.DagsterRunStatus.STARTED, tags=tags)
+            run = instance.create_run_for_job(
+                _job(), status=dg.DagsterRunStatus.STARTED, tags=tags, run_id={"killed": killed, "own": own}.get(name)
+            )
             ids[run.run_id] = name
         assert {ids[run_id] for run_id in end_abandoned_runs(instance)} == {"killed", "serverless"}
         statuses = {ids[run.run_id]: run.status for run in instance.get_runs()}
