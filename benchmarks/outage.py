@@ -43,6 +43,7 @@ def catch_up(stack: Stack, run_id: str) -> list[str]:
     told("the pages answer", stack.is_answering)
     told("a sensor ticks", lambda: stack.ticks("workspace_mirror")[0]["timestamp"] > time.time() - 30)
     told("the run that was cut off has ended", lambda: stack.run(run_id)["status"] in ("FAILURE", "SUCCESS"))
+    print(f"  as {stack.run(run_id)['status'].lower()}", flush=True)
     told("the call that came meanwhile is read", lambda: counted(stack, "state") == Counter(analysed=4))
     told("no run is left open", lambda: not stack.unfinished_runs())
     wrong = [f"the process {name} ended" for name in stack.processes.ended()]
