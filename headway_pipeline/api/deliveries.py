@@ -12,6 +12,7 @@ from headway_pipeline.model.errors import TooManyRequestsError
 from headway_pipeline.sources.contract import Source
 from headway_pipeline.sources.webhooks import WebhookDelivery
 from headway_pipeline.store import Store
+from headway_pipeline.store.workspaces import as_uuid
 
 __all__ = ["Deliveries"]
 
@@ -44,7 +45,7 @@ class Deliveries:
             TooManyRequestsError: the sender was refused too often at this address of ours.
             StoreError: the database cannot be used; the source is to deliver again.
         """
-        connector_id = _id(reference)
+        connector_id = as_uuid(reference)
         # Not by what stands in the address: that is as long as its sender likes, and is remembered.
         who = (sender, connector_id)
         self._refused.require_few(who)
@@ -86,10 +87,3 @@ class _Refused:
             self._spans[who] = (now, 1) if now - began >= SPAN else (began, count + 1)
             if len(self._spans) > MOST_REMEMBERED:
                 self._spans.popitem(last=False)
-
-
-def _id(reference: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(reference)
-    except ValueError:
-        return None

@@ -2,16 +2,18 @@
 
 import re
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Protocol, TypeVar
 
-from fastapi import Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from headway_pipeline.api.problems import described_header
 from headway_pipeline.model.errors import MalformedRequestError
+from headway_pipeline.model.filters import PageKey
 
-__all__ = ["LINKED", "Cursor", "Limit", "Page", "cursor_of", "link_next", "place_of"]
+__all__ = ["LINKED", "Cursor", "Limit", "Page", "Paged", "Paging", "cursor_of", "cut", "place_of"]
 
 Item = TypeVar("Item")
 
@@ -41,11 +43,50 @@ LINKED: dict[int | str, dict[str, Any]] = {
 }
 
 
-def link_next(request: Request, response: Response, cursor: str | None) -> None:
-    """Say where the next page is, as `next` of the body does, in a Link header (RFC 8288)."""
-    if cursor is not None:
-        address = request.url.include_query_params(cursor=cursor)
-        response.headers["Link"] = f'<{address.path}?{address.query}>; rel="next"'
+class Paging:
+    """Which page of a listing a request asks for, newest first."""
+
+    def __init__(self, request: Request, response: Response, limit: Limit = 50, cursor: Cursor = None) -> None:
+        self._request = request
+        self._response = response
+        self.limit = limit
+        self.after = place_of(cursor)
+
+    def following(self, last: PageKey | None) -> str | None:
+        """The cursor of the page after `last`, said in a Link header, too (RFC 8288); None where there is none."""
+        if last is None:
+            return None
+        cursor = cursor_of(*last)
+        address = self._request.url.include_query_params(cursor=cursor)
+        self._response.headers["Link"] = f'<{address.path}?{address.query}>; rel="next"'
+        return cursor
+
+
+#: For routes whose listing says its next page in a header, too.
+Paged = Annotated[Paging, Depends()]
+
+
+class Made(Protocol):
+    """A row that is placed by when it was made, and its id."""
+
+    @property
+    def created_at(self) -> datetime:
+        """Aware UTC."""
+        ...
+
+    @property
+    def id(self) -> uuid.UUID:
+        """Tells rows of one moment apart."""
+        ...
+
+
+Row = TypeVar("Row", bound=Made)
+
+
+def cut(rows: Sequence[Row], limit: int) -> tuple[Sequence[Row], str | None]:
+    """The rows of a page of which one more was read, and the cursor of the next page, where there is one."""
+    shown = rows[:limit]
+    return shown, cursor_of(shown[-1].created_at, shown[-1].id) if len(rows) > limit else None
 
 
 def cursor_of(at: datetime, key: uuid.UUID) -> str:
@@ -53,7 +94,7 @@ def cursor_of(at: datetime, key: uuid.UUID) -> str:
     return f"{(at - _FIRST) // _TICK}-{key.hex}"
 
 
-def place_of(cursor: str | None) -> tuple[datetime, uuid.UUID] | None:
+def place_of(cursor: str | None) -> PageKey | None:
     """The time and id a cursor stands for. Whatever has its form is a place; one nobody was given shows nobody more.
 
     Raises:
@@ -64,4 +105,4 @@ def place_of(cursor: str | None) -> tuple[datetime, uuid.UUID] | None:
     found = re.fullmatch(_FORM, cursor)
     if found is None:
         raise MalformedRequestError("the cursor is none of this listing", "start at the first page, without a cursor")
-    return _FIRST + int(found[1]) * _TICK, uuid.UUID(found[2])
+    return PageKey(_FIRST + int(found[1]) * _TICK, uuid.UUID(found[2]))

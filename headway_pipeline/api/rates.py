@@ -1,12 +1,13 @@
-"""How often somebody may ask: token buckets in this process, of a bounded number of callers."""
+"""How often, and how many at once, may ask: counted in this process, of a bounded number of callers."""
 
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-__all__ = ["Buckets", "Lately", "Limits", "Rate"]
+__all__ = ["Buckets", "Lately", "Limits", "Places", "Rate"]
 
 MOST_REMEMBERED = 10_000
 
@@ -100,3 +101,20 @@ class Lately:
 
     def __contains__(self, key: bytes) -> bool:
         return key in self._seen
+
+
+class Places:
+    """Room for so many at once; nobody waits for a place."""
+
+    def __init__(self, most: int) -> None:
+        self._free = threading.BoundedSemaphore(most)
+
+    @contextmanager
+    def one(self, refusal: Callable[[], Exception]) -> Iterator[None]:
+        """Take a place for the block; where all are taken, raise what `refusal` makes."""
+        if not self._free.acquire(blocking=False):
+            raise refusal()
+        try:
+            yield
+        finally:
+            self._free.release()

@@ -1,6 +1,5 @@
 """The API under uvicorn."""
 
-import ipaddress
 import logging
 import socket
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from headway_pipeline.model.errors import ConfigurationError
 from headway_pipeline.settings import Settings
 from headway_pipeline.store import Store
 
-__all__ = ["is_loopback", "serve", "server"]
+__all__ = ["serve", "server"]
 
 #: More than these at once are told to come back; each has at most one connection to the database.
 MOST_AT_ONCE = 200
@@ -23,14 +22,6 @@ MOST_AT_ONCE = 200
 LARGEST_HEAD_BYTES = 32 * 1024
 KEEP_ALIVE_S = 5
 GRACE_S = 10
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches the address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def server(store: Store, settings: Settings, *, host: str, port: int, proxies: str | None = None) -> uvicorn.Server:

@@ -4,11 +4,11 @@ The API starts no run of its own: a run belongs to Dagster's queue, with its lim
 """
 
 import logging
-import threading
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from headway_pipeline.api.launching import RunState
+from headway_pipeline.api.rates import Places
 from headway_pipeline.store.ingest_requests import IngestRequestRow
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class DagsterWebserver:
     def __init__(self, url: str, *, session: "requests.Session | None" = None) -> None:
         self._url = url
         self._session = session
-        self._places = threading.BoundedSemaphore(MOST_WAITING)
+        self._places = Places(MOST_WAITING)
 
     def launch(self, request: IngestRequestRow) -> str | None:
         """As `Launcher.launch`."""
@@ -107,12 +107,8 @@ class DagsterWebserver:
             return {}
 
     def _ask(self, query: str, *, timeout_s: tuple[float, float] = TIMEOUT_S, **variables: Any) -> dict[str, Any]:
-        if not self._places.acquire(blocking=False):
-            raise _NoAnswerError(f"{MOST_WAITING} questions wait for it already")
-        try:
+        with self._places.one(lambda: _NoAnswerError(f"{MOST_WAITING} questions wait for it already")):
             answer = self._post({"query": query, "variables": variables}, timeout_s)
-        finally:
-            self._places.release()
         if not isinstance(answer, dict) or answer.get("errors"):
             raise _NoAnswerError("it answered with errors")
         data: dict[str, Any] = answer["data"]

@@ -21,7 +21,8 @@ __all__ = ["command"]
 @verbose_option
 def command(port: int, host: str, behind_proxy: str | None, verbose: bool) -> None:
     """Serve the REST API until Ctrl-C."""
-    from headway_pipeline.api.serving import is_loopback, serve
+    from headway_pipeline.api.serving import serve
+    from headway_pipeline.sources.addresses import is_loopback
 
     settings = ready_settings()
     if not is_loopback(host) and behind_proxy is None:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
+from functools import wraps
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from headway_pipeline.settings import Settings, current_settings
 __all__ = [
     "made_format_option",
     "opened",
+    "quiet_verbose_option",
     "read_day",
     "ready_settings",
     "record",
@@ -34,6 +36,18 @@ workspace_option = click.option(
     "--workspace-id", "workspace_ref", required=True, metavar="ID|SLUG", help="The workspace, by id or slug."
 )
 verbose_option = click.option("--verbose", is_flag=True, help="Show what happens inside, and the trace of an error.")
+
+
+def quiet_verbose_option(command: Callable[..., None]) -> Callable[..., None]:
+    """`--verbose` for a command that does not look at it: it is read where an error is explained."""
+
+    @wraps(command)
+    def without_verbose(*, verbose: bool, **given: Any) -> None:  # noqa: ARG001
+        command(**given)
+
+    return verbose_option(without_verbose)
+
+
 made_format_option = click.option(
     "--format",
     "output_format",
@@ -55,11 +69,11 @@ def ready_settings() -> Settings:
 
 
 @contextmanager
-def opened() -> Iterator[Any]:
-    """The store of this environment, closed at the end. Yields a `headway_pipeline.store.Store`."""
+def opened(settings: Settings | None = None) -> Iterator[Any]:
+    """The store of this environment, or of `settings`, closed at the end. Yields a `headway_pipeline.store.Store`."""
     from headway_pipeline.store.configured import open_configured_store
 
-    store = open_configured_store(ready_settings())
+    store = open_configured_store(settings or ready_settings())
     try:
         yield store
     finally:

@@ -2,13 +2,12 @@
 
 import getpass
 from collections.abc import Callable, Sequence
-from functools import wraps
 from typing import Any
 from uuid import UUID
 
 import click
 
-from headway_pipeline.cli.context import opened, record, verbose_option, workspace_option
+from headway_pipeline.cli.context import opened, quiet_verbose_option, record, workspace_option
 from headway_pipeline.cli.output import plain, say
 from headway_pipeline.model.decisions import Aspect, DecisionKind
 from headway_pipeline.model.errors import InputError
@@ -25,13 +24,8 @@ def command() -> None:
 
 def _about_features(decide: Callable[..., None]) -> Callable[..., None]:
     """Which features, and in which workspace."""
-
-    @wraps(decide)
-    def without_verbose(*, verbose: bool, **given: Any) -> None:  # noqa: ARG001  # read where an error is explained
-        decide(**given)
-
     features = click.argument("features", nargs=-1, required=True, metavar="ID...")
-    return workspace_option(features(verbose_option(without_verbose)))
+    return workspace_option(features(quiet_verbose_option(decide)))
 
 
 note_option = click.option("--note", help="Why; shown with the decision.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from headway_pipeline.cli.context import ready_settings, verbose_option
+from headway_pipeline.cli.context import opened, ready_settings, verbose_option
 from headway_pipeline.cli.output import show_json, tell
 from headway_pipeline.model.errors import CredentialsSealedError, HeadwayError
 from headway_pipeline.settings import Settings
@@ -90,25 +90,17 @@ def _home(settings: Settings) -> str:
 
 
 def _database(settings: Settings) -> str:
-    from headway_pipeline.store.configured import open_configured_store
-
-    store = open_configured_store(settings)
-    try:
-        return store.describe()
-    finally:
-        store.close()
+    with opened(settings) as store:
+        words: str = store.describe()
+    return words
 
 
 def _credentials(settings: Settings) -> str:
     """Whether everything sealed opens with the keys at hand."""
-    from headway_pipeline.store.configured import open_configured_store
     from headway_pipeline.store.seals import Seal
 
-    store = open_configured_store(settings)
-    try:
+    with opened(settings) as store:
         found = store.seals.examine()
-    finally:
-        store.close()
     closed = [value.name for value in found if value.seal in (Seal.UNKNOWN, Seal.NONE)]
     if closed:
         raise CredentialsSealedError(

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from headway_pipeline.cli.context import read_day, verbose_option, workspace_option
+from headway_pipeline.cli.context import quiet_verbose_option, read_day, workspace_option
 from headway_pipeline.cli.output import MOST_ROWS, Column, clock, format_option
 from headway_pipeline.model.features import FeatureType, Sentiment, Urgency
 from headway_pipeline.model.filters import CallFilter, Decided, FeatureFilter
@@ -18,13 +18,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 def listing(command: Callable[..., None]) -> Callable[..., None]:
     """The options of every listing: whose, how many, in which form."""
-
-    @wraps(command)
-    def without_verbose(*, verbose: bool, **given: Any) -> None:  # noqa: ARG001  # read where an error is explained
-        command(**given)
-
     limit = click.option("--limit", type=click.IntRange(1, MOST_ROWS), help="At most this many rows, newest first.")
-    return workspace_option(limit(format_option(verbose_option(without_verbose))))
+    return workspace_option(limit(format_option(quiet_verbose_option(command))))
 
 
 def call_filters(command: Callable[..., None]) -> Callable[..., None]:

@@ -2,13 +2,13 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from headway_pipeline.cli.context import opened
 from headway_pipeline.model.errors import HeadwayError
 from headway_pipeline.settings import Settings
 
@@ -17,23 +17,11 @@ if TYPE_CHECKING:
 
 __all__ = ["SECURITY_EXAMINATIONS"]
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 #: A token that nobody used for so long is nobody's.
 IDLE_TOKEN = timedelta(days=90)
 #: From so many refused deliveries of a week on, somebody should look.
 MANY_REFUSED = 20
 SHOWN = 5
-
-
-@contextmanager
-def _opened(settings: Settings) -> Iterator[Any]:
-    from headway_pipeline.store.configured import open_configured_store
-
-    store = open_configured_store(settings)
-    try:
-        yield store
-    finally:
-        store.close()
 
 
 def _some(names: list[str]) -> str:
@@ -92,7 +80,7 @@ def _seals(settings: Settings) -> str:
     """Whether everything secret is sealed with the newest key."""
     from headway_pipeline.store.seals import Seal
 
-    with _opened(settings) as store:
+    with opened(settings) as store:
         found = store.seals.examine()
     for seal, remedy in (
         (Seal.NONE, "give those anew, and change them at their source: whoever read the database has them"),
@@ -110,7 +98,7 @@ def _connectors(settings: Settings) -> str:
     from headway_pipeline.sources.addresses import is_loopback_url
 
     plain = []
-    with _opened(settings) as store:
+    with opened(settings) as store:
         for workspace in store.workspaces.list():
             for connector in store.connectors.list(workspace.id):
                 url = connector.base_url
@@ -151,7 +139,7 @@ def _webhooks(settings: Settings) -> str:
 
     elsewhere, refused, count = [], [], 0
     since = datetime.now(tz=UTC).date() - timedelta(days=6)
-    with _opened(settings) as store:
+    with opened(settings) as store:
         for workspace in store.workspaces.list():
             bad: dict[Any, int] = {}
             for one in store.webhooks.counts(workspace.id, since):
@@ -184,7 +172,7 @@ def _tokens(settings: Settings) -> str:
     from headway_pipeline.model.access import Role
 
     now = datetime.now(tz=UTC)
-    with _opened(settings) as store:
+    with opened(settings) as store:
         tokens = [token for token in store.api_tokens.list() if token.revoked_at is None]
     tokens = [token for token in tokens if token.expires_at is None or token.expires_at > now]
     endless = [f"{token.name} ({token.role})" for token in tokens if token.expires_at is None]
@@ -199,10 +187,12 @@ def _tokens(settings: Settings) -> str:
 
 def _public_url(settings: Settings) -> str:
     """How others reach the API."""
+    from headway_pipeline.sources.addresses import LOOPBACK_NAMES
+
     if settings.public_url is None:
         return "HEADWAY_PUBLIC_URL is not set: nobody outside is meant to reach the API"
     parts = urlsplit(settings.public_url)
-    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+    if parts.scheme != "https" and parts.hostname not in LOOPBACK_NAMES:
         raise HeadwayError(
             f"tokens cross the network in the clear: {parts.hostname} is not asked by https",
             "put a proxy with TLS before the API (deploy/proxy) and write HEADWAY_PUBLIC_URL with https://",
@@ -212,10 +202,12 @@ def _public_url(settings: Settings) -> str:
 
 def _database_way(settings: Settings) -> str:
     """What is between here and PostgreSQL."""
-    with _opened(settings) as store:
+    from headway_pipeline.sources.addresses import LOOPBACK_NAMES
+
+    with opened(settings) as store:
         if store.hardening.is_embedded:
             return "embedded: no network between"
-        if not store.hardening.is_way_trusted(LOOPBACK):
+        if not store.hardening.is_way_trusted(LOOPBACK_NAMES):
             raise HeadwayError(
                 "the way to PostgreSQL may be listened to, or its end may be somebody else",
                 "add `?sslmode=verify-full&sslrootcert=...` to DATABASE_URL",
@@ -225,7 +217,7 @@ def _database_way(settings: Settings) -> str:
 
 def _database_role(settings: Settings) -> str:
     """What whoever takes over this program may do in PostgreSQL."""
-    with _opened(settings) as store:
+    with opened(settings) as store:
         if store.hardening.is_embedded:
             return "embedded: no roles"
         role = store.hardening.role()
@@ -240,7 +232,7 @@ def _database_role(settings: Settings) -> str:
 
 def _row_security(settings: Settings) -> str:
     """Whether a forgotten filter reads nothing."""
-    with _opened(settings) as store:
+    with opened(settings) as store:
         if store.hardening.is_embedded:
             return "embedded: PostgreSQL alone has it; keep workspaces that must not meet in PostgreSQL"
         loose, guarded = store.hardening.loose(), store.hardening.guarded

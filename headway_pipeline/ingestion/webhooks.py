@@ -19,6 +19,7 @@ from headway_pipeline.model.errors import (
     WebhookRefusedError,
 )
 from headway_pipeline.model.workspaces import Connector, Workspace
+from headway_pipeline.sources.addresses import LOOPBACK_NAMES
 from headway_pipeline.sources.contract import Source
 from headway_pipeline.sources.webhooks import WebhookDelivery, WebhookTrust
 from headway_pipeline.store import Store
@@ -34,8 +35,6 @@ __all__ = [
     "take_delivery",
     "trust_by_hand",
 ]
-
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class Outcome(StrEnum):
@@ -95,7 +94,7 @@ def delivery_url(public_url: str | None, connector: Connector) -> str:
             "HEADWAY_PUBLIC_URL is not set", "set it to the address at which the source reaches `headway api`"
         )
     parts = urlsplit(public_url)
-    is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK_NAMES)
     if not is_safe or not parts.hostname or parts.query or parts.fragment or "@" in parts.netloc:
         raise ConfigurationError(
             "HEADWAY_PUBLIC_URL is no address a source may deliver to", "write it as https://host, without a query"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from headway_pipeline.model.features import FeatureType, Sentiment, Urgency
@@ -86,11 +86,10 @@ class FeatureFilter:
     message_id: UUID | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PageKey:
+class PageKey(NamedTuple):
     """The last row of a page: the next one begins after it, however many rows came in before."""
 
-    occurred_at: datetime
+    at: datetime
     id: UUID
 
 

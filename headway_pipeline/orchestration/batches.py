@@ -23,7 +23,7 @@ from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.orchestration.jobs import BATCHES_JOB, INGEST_JOB, READING
 from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, range_tags
-from headway_pipeline.orchestration.resources import LedgerResource
+from headway_pipeline.orchestration.resources import LedgerResource, scope_config
 from headway_pipeline.settings import current_settings
 from headway_pipeline.store.batches import BatchDays, ReadyDays
 
@@ -149,6 +149,6 @@ def _request(reading: Reading) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=reading.key,
         asset_selection=[dg.AssetKey(name) for name in READING],
-        run_config={"resources": {"scope": {"config": {"batch": True, "leave_left_out": True}}}},
+        run_config=scope_config(batch=True, leave_left_out=True),
         tags=range_tags(reading.slug, reading.first, reading.last, asked_by=LANDED),
     )

@@ -16,7 +16,7 @@ from headway_pipeline.ingestion.completeness import listing_troubles
 from headway_pipeline.ingestion.sweep import losses
 from headway_pipeline.orchestration.connector_health import build_connector_check
 from headway_pipeline.orchestration.descriptions import described
-from headway_pipeline.orchestration.failures import translated
+from headway_pipeline.orchestration.failures import WHAT_TO_DO, translated
 from headway_pipeline.orchestration.stages import resource_keys
 from headway_pipeline.orchestration.verdicts import Finder, Scoped, scope_of, verdict
 from headway_pipeline.orchestration.workspace_lag import build_lag_check
@@ -211,6 +211,6 @@ def _stop(asset: str, blocked: Sequence[str]) -> dg.Failure:
     """In our words before Dagster says it in its own, which name no cause."""
     return dg.Failure(
         description=f"{' '.join(blocked)} Nothing behind {asset} was made in this run; calls stay where they are.",
-        metadata={"what to do": 'see the check\'s `bad keys`, mend what it found, then run "failed and missing"'},
+        metadata={WHAT_TO_DO: 'see the check\'s `bad keys`, mend what it found, then run "failed and missing"'},
         allow_retries=False,
     )

@@ -14,7 +14,7 @@ from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.orchestration.partitions import workspace_days
 from headway_pipeline.orchestration.stages import resource_keys, run_of
-from headway_pipeline.orchestration.verdicts import bad_keys
+from headway_pipeline.orchestration.verdicts import bad_keys, first_of
 
 __all__ = ["HEALTH_CHECK", "build_connector_check", "health_result", "severity_of"]
 
@@ -108,13 +108,12 @@ def health_result(connectors: Iterable[tuple[str, Connector]], *, own: Collectio
         )
         for _, slug, connector in worst_first
     ]
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     return dg.AssetCheckResult(
         check_name=HEALTH_CHECK.name,
         asset_key=HEALTH_CHECK.asset_key,
         passed=not found,
         severity=worst_first[0][0] if found else ERROR,
-        description=f"{sentences[0]}{more}" if found else "Nothing to mend.",
+        description=first_of(sentences),
         metadata={
             "found": len(found),
             **bad_keys(Counter(slug for _, slug, _ in found)),

@@ -32,6 +32,7 @@ from headway_pipeline.orchestration.partitions import (
     range_tags,
     workspace_days,
 )
+from headway_pipeline.orchestration.resources import scope_config
 from headway_pipeline.orchestration.verdicts import BAD_KEYS
 from headway_pipeline.settings import Settings
 
@@ -199,17 +200,16 @@ def _quiet(*, verbose: bool) -> Iterator[None]:
 
 
 def _run_config(request: IngestRequest) -> dict[str, Any]:
-    scope = {
-        "limit": request.limit,
-        "connector_type": request.connector_type,
-        "budget_usd": request.budget_usd,
-        "batch": request.is_batch or None,
-    }
-    given = {name: value for name, value in scope.items() if value is not None}
+    scope = scope_config(
+        limit=request.limit,
+        connector_type=request.connector_type,
+        budget_usd=request.budget_usd,
+        batch=request.is_batch or None,
+    )
     level = "DEBUG" if request.verbose else "CRITICAL"
     return {
         "resources": {
-            "scope": {"config": given},
+            **scope["resources"],
             "analyst": {"config": {} if request.model is None else {"model": request.model}},
             # A person waits for the answer: say soon that another run is at work.
             "ledger": {"config": {"lease_patience_s": 5.0}},

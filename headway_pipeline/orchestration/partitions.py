@@ -12,10 +12,12 @@ from itertools import groupby
 import dagster as dg
 
 __all__ = [
+    "ASKED_BY",
     "RANGE_TAGS",
     "WORKSPACE_PARTITIONS",
     "WorkspaceDays",
     "build_partitions",
+    "missing_partitions",
     "partition_key",
     "range_tags",
     "workspace_days",
@@ -25,8 +27,8 @@ __all__ = [
 
 #: Name of the dynamic dimension in Dagster's instance; its keys are the slugs of active workspaces.
 WORKSPACE_PARTITIONS = "workspace"
-
-
+#: The tag of a run that says who asked for it.
+ASKED_BY = "asked_by"
 #: Tags by which Dagster names the ends of a run's range.
 RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
@@ -34,6 +36,12 @@ RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_ra
 def workspace_partitions() -> dg.DynamicPartitionsDefinition:
     """One key a workspace."""
     return dg.DynamicPartitionsDefinition(name=WORKSPACE_PARTITIONS)
+
+
+def missing_partitions(instance: dg.DagsterInstance, slugs: Iterable[str]) -> list[dg.AddDynamicPartitionsRequest]:
+    """What gives workspaces their keys, where Dagster does not know them yet."""
+    missing = sorted(set(slugs) - set(instance.get_dynamic_partitions(WORKSPACE_PARTITIONS)))
+    return [workspace_partitions().build_add_request(missing)] if missing else []
 
 
 def build_partitions(start: date) -> dg.MultiPartitionsDefinition:
@@ -58,7 +66,7 @@ def range_tags(slug: str, since: date, until: date, *, asked_by: str) -> dict[st
         asked_by: who launches it, e.g. "schedule hourly".
     """
     ends = (partition_key(slug, since), partition_key(slug, until))
-    return {**dict(zip(RANGE_TAGS, ends, strict=True)), "workspace": slug, "asked_by": asked_by}
+    return {**dict(zip(RANGE_TAGS, ends, strict=True)), "workspace": slug, ASKED_BY: asked_by}
 
 
 def workspaces_of(tags: Mapping[str, str]) -> frozenset[str]:

@@ -15,8 +15,8 @@ import dagster as dg
 from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.orchestration.jobs import INGEST_JOB
-from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, range_tags
-from headway_pipeline.orchestration.resources import LedgerResource
+from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, missing_partitions, range_tags
+from headway_pipeline.orchestration.resources import LedgerResource, scope_config
 from headway_pipeline.store.ingest_requests import IngestRequestRow
 
 __all__ = ["REQUEST_TAG", "Requested", "build_request_sensor", "decide", "partition_of", "run_config", "run_tags"]
@@ -39,8 +39,7 @@ def run_tags(request: IngestRequestRow) -> dict[str, str]:
 
 def run_config(request: IngestRequestRow) -> dict[str, Any]:
     """The run's config: what bounds it."""
-    scope = {"limit": request.max_calls, "connector_type": request.connector_type}
-    return {"resources": {"scope": {"config": {name: value for name, value in scope.items() if value is not None}}}}
+    return scope_config(limit=request.max_calls, connector_type=request.connector_type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +83,14 @@ def build_request_sensor() -> dg.SensorDefinition:
         with translated():
             for request, run_id in todo.noted:
                 ledger.store.ingest_requests.record_run(request.workspace_id, request.id, run_id)
-        known = set(context.instance.get_dynamic_partitions(WORKSPACE_PARTITIONS))
-        missing = sorted({request.slug for request in todo.asked} - known)
-        partitions = dg.DynamicPartitionsDefinition(name=WORKSPACE_PARTITIONS)
         return dg.SensorResult(
             run_requests=[
                 dg.RunRequest(run_key=str(request.id), run_config=run_config(request), tags=run_tags(request))
                 for request in todo.asked
             ],
-            dynamic_partitions_requests=[partitions.build_add_request(missing)] if missing else [],
+            dynamic_partitions_requests=missing_partitions(
+                context.instance, [request.slug for request in todo.asked]
+            ),
         )
 
     return requested_ingests

@@ -117,6 +117,11 @@ class ScopeResource(dg.ConfigurableResource[Any]):
     )
 
 
+def scope_config(**asked: object) -> dict[str, Any]:
+    """The config of a run that is asked to do less than everything; what is None is not asked."""
+    return {"resources": {"scope": {"config": {name: value for name, value in asked.items() if value is not None}}}}
+
+
 @explained
 class AnalystResource(dg.ConfigurableResource[Any]):
     """Who reads the calls: a language model, or the offline analyst, deterministic and free.
@@ -194,8 +199,10 @@ class LedgerResource(dg.ConfigurableResource[Any]):
         self._opened = None
         self._until = self.effects().now()
         self._run_id = context.run.run_id if context.run else "no-run"
-        if context.run and context.instance:
-            context.instance.add_run_tags(self._run_id, process_tags(self._run_id))
+        named = process_tags(self._run_id)
+        # A run of the command line was made with them.
+        if context.run and context.instance and not named.items() <= context.run.tags.items():
+            context.instance.add_run_tags(self._run_id, named)
         self._held = ExitStack()
         self._leases = {}
         self._allowances = {}

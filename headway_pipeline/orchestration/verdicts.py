@@ -21,7 +21,18 @@ from headway_pipeline.orchestration.partitions import partition_key, workspace_d
 from headway_pipeline.orchestration.stages import run_of
 from headway_pipeline.store import EvidenceAudit, Flaw
 
-__all__ = ["BAD_KEYS", "Finder", "Found", "Scoped", "bad_keys", "is_hidden", "last_evaluation", "scope_of", "verdict"]
+__all__ = [
+    "BAD_KEYS",
+    "Finder",
+    "Found",
+    "Scoped",
+    "bad_keys",
+    "first_of",
+    "is_hidden",
+    "last_evaluation",
+    "scope_of",
+    "verdict",
+]
 
 #: The entry that says how much is wrong by key: `day|workspace`, or a workspace where no day is concerned.
 BAD_KEYS = "bad keys"
@@ -160,12 +171,18 @@ def bad_keys(counts: Mapping[str, int]) -> dict[str, dg.JsonMetadataValue]:
 
 def _sentence(here: Sequence[Found], elsewhere: Sequence[Found]) -> str:
     if here:
-        more = f" (and {len(here) - 1} more)" if len(here) > 1 else ""
-        return f"{here[0].sentence}{more}"
+        return first_of([found.sentence for found in here])
     if elsewhere:
-        more = f" (and {len(elsewhere) - 1} more)" if len(elsewhere) > 1 else ""
-        return f"Nothing to mend in this run; still open from an earlier one: {elsewhere[0].sentence}{more}"
-    return "Nothing to mend."
+        open_still = first_of([found.sentence for found in elsewhere])
+        return f"Nothing to mend in this run; still open from an earlier one: {open_still}"
+    return first_of([])
+
+
+def first_of(sentences: Sequence[str]) -> str:
+    """The first thing to mend, and how many there are besides: Dagster shows one line of a check."""
+    if not sentences:
+        return "Nothing to mend."
+    return f"{sentences[0]} (and {len(sentences) - 1} more)" if len(sentences) > 1 else sentences[0]
 
 
 def _still_open(instance: dg.DagsterInstance, key: dg.AssetCheckKey, scopes: Sequence[Scoped]) -> Iterator[Scoped]:

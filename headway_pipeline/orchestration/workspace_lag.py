@@ -15,7 +15,7 @@ from headway_pipeline.ingestion.lag import Lag, lags
 from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.orchestration.resources import LedgerResource
-from headway_pipeline.orchestration.verdicts import bad_keys
+from headway_pipeline.orchestration.verdicts import bad_keys, first_of
 from headway_pipeline.settings import current_settings
 from headway_pipeline.store import Standing
 
@@ -58,7 +58,7 @@ def lag_result(standings: Sequence[Standing], now: datetime) -> dg.AssetCheckRes
         asset_key=LAG_CHECK.asset_key,
         passed=not found,
         severity=dg.AssetCheckSeverity.ERROR if has_dead or not found else dg.AssetCheckSeverity.WARN,
-        description=_sentence(found) if standings else NOBODY,
+        description=first_of([f"{lag.standing.slug}: {lag.words}" for lag in found]) if standings else NOBODY,
         metadata={
             "workspaces": len({standing.slug for standing in standings}),
             "workspaces behind": len(behind),
@@ -67,13 +67,6 @@ def lag_result(standings: Sequence[Standing], now: datetime) -> dg.AssetCheckRes
             **({"connectors": _table(found)} if found else {}),
         },
     )
-
-
-def _sentence(found: Sequence[Lag]) -> str:
-    if not found:
-        return "Nothing to mend."
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    return f"{found[0].standing.slug}: {found[0].words}{more}"
 
 
 def _hours(lag: Lag) -> float:

@@ -12,7 +12,10 @@ from urllib.parse import SplitResult, urlsplit
 from headway_pipeline.model.errors import InputError
 from headway_pipeline.sources.contract import HttpSource
 
-__all__ = ["clean_base_url", "is_loopback_url", "trim_base_url"]
+__all__ = ["LOOPBACK_NAMES", "clean_base_url", "is_loopback", "is_loopback_url", "trim_base_url"]
+
+#: How an address that is given in words names this machine.
+LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 
 HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
@@ -41,7 +44,7 @@ def clean_base_url(
     netloc = f"[{host}]" if ":" in host else host
     if port is not None:
         netloc = f"{netloc}:{port}"
-    if not (_is_allowed(host, port, allowed_hosts) or (allow_loopback and _is_loopback(host))):
+    if not (_is_allowed(host, port, allowed_hosts) or (allow_loopback and is_loopback(host))):
         _require_vendor(source, parts.scheme, host)
     return f"{parts.scheme}://{netloc}{parts.path}"
 
@@ -82,14 +85,15 @@ def _ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | No
         return None
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself."""
     address = _ip_address(host)
     return host == "localhost" if address is None else address.is_loopback
 
 
 def is_loopback_url(url: str) -> bool:
     """Whether an address is this machine's own: somebody at the keyboard gave it."""
-    return _is_loopback(urlsplit(url).hostname or "")
+    return is_loopback(urlsplit(url).hostname or "")
 
 
 def _require_vendor(source: type[HttpSource], scheme: str, host: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from headway_pipeline.store.engine import Database
+from headway_pipeline.store.statements import newest_first
 from headway_pipeline.store.tables import audit_log
 
 __all__ = ["AuditEntry", "AuditLog"]
@@ -75,9 +76,6 @@ class AuditLog:
         """
         table = audit_log
         query = sa.select(table).where(table.c.workspace_id == workspace_id)
-        if before is not None:
-            at, key = before
-            query = query.where(sa.or_(table.c.created_at < at, sa.and_(table.c.created_at == at, table.c.id < key)))
-        query = query.order_by(table.c.created_at.desc(), table.c.id.desc()).limit(limit)
+        query = newest_first(query, table.c.created_at, table.c.id, before).limit(limit)
         with self._database.reading() as connection:
             return [AuditEntry(**row) for row in connection.execute(query).mappings()]

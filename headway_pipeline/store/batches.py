@@ -25,7 +25,7 @@ from headway_pipeline.store.answers import (
     values_of,
 )
 from headway_pipeline.store.engine import Database
-from headway_pipeline.store.statements import insert_into
+from headway_pipeline.store.statements import has_reason, insert_into
 from headway_pipeline.store.tables import messages, model_answers, model_batches, workspaces
 
 __all__ = ["Batch", "BatchDays", "Batches", "Prepared", "ReadyDays"]
@@ -337,7 +337,7 @@ def _awaits_an_answer() -> sa.ColumnElement[bool]:
         # As the index `ix_messages_unfiled` is written.
         sa.and_(table.state == sa.literal_column("'analysed'"), table.reason.is_not(None)),
     )
-    return sa.and_(on_its_way, table.reason.startswith(f"{ReasonCode.ANSWER_PENDING.value}:"))
+    return sa.and_(on_its_way, has_reason(ReasonCode.ANSWER_PENDING))
 
 
 def _within(

@@ -6,7 +6,6 @@ from datetime import date, datetime
 from functools import partial
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from headway_pipeline.model.features import ExtractedFeature, Sentiment, read_by
@@ -14,11 +13,11 @@ from headway_pipeline.model.identity import derived_id
 from headway_pipeline.model.ledger import MessageState, ReasonCode
 from headway_pipeline.store.item_identity import identified, known_items
 from headway_pipeline.store.leases import Lease
-from headway_pipeline.store.messages import Ledger, has_not, is_due
+from headway_pipeline.store.messages import Ledger, is_due
 from headway_pipeline.store.placing import hold_call
 from headway_pipeline.store.relevance import DueCall, due_calls, due_of
 from headway_pipeline.store.searching import search_text
-from headway_pipeline.store.statements import on_days
+from headway_pipeline.store.statements import has_no_reason_of, on_days
 from headway_pipeline.store.tables import (
     evidence,
     extracted_features,
@@ -51,7 +50,7 @@ class Extractions:
             is_due(now, MessageState.TRANSCRIBED),
             relevance_scores.c.is_relevant,
             relevance_scores.c.text_hash == transcripts.c.text_hash,
-            has_not(*without) if without else sa.true(),
+            has_no_reason_of(*without),
         )
         with self._ledger.database.reading() as connection:
             return due_of(connection, query)

@@ -22,7 +22,7 @@ from headway_pipeline.model.filters import FeatureFilter, Page, PageKey
 from headway_pipeline.model.links import known_address
 from headway_pipeline.store.decisions import decisions_about
 from headway_pipeline.store.engine import Database
-from headway_pipeline.store.filtering import feature_conditions, on_page
+from headway_pipeline.store.filtering import feature_conditions, on_page, page_of
 from headway_pipeline.store.tables import evidence, extracted_features, features, messages, themes, transcripts
 
 __all__ = [
@@ -135,15 +135,12 @@ def feature_page(
     columns = (extracted_features.c[name] for name in OWN)
     of_message = (messages.c[name] for name in ("source", "external_id", "url", "occurred_at", "account"))
     selected = sa.select(*columns, *of_message, messages.c.title.label("call_title"), features.c.theme_id)
-    query = on_page(filtered_items(selected, workspace_id, where), extracted_features.c.id, after)
+    query = on_page(filtered_items(selected, workspace_id, where), extracted_features.c.id, after, limit)
     if only is not None:
         query = query.where(extracted_features.c.id == only)
     with database.reading() as connection:
-        # One more than asked for tells whether there is a next page.
-        rows = connection.execute(query.limit(limit + 1)).mappings().all()
-        shown = rows[:limit]
+        shown, last = page_of(connection.execute(query).mappings().all(), limit)
         found = _found(database, connection, workspace_id, shown)
-    last = PageKey(shown[-1]["occurred_at"], shown[-1]["id"]) if len(rows) > limit else None
     return Page(found, last)
 
 

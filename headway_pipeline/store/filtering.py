@@ -1,10 +1,7 @@
-"""Filters and pages as SQL. Rows are in one order everywhere: the newest call first, then by id.
-
-A page goes on after its last row's key, never after a number of rows: what comes in meanwhile shifts nothing.
-"""
+"""Filters and pages as SQL. Rows are in one order everywhere: the newest call first, then by id."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -13,12 +10,12 @@ import sqlalchemy as sa
 from headway_pipeline.model.decisions import DecisionKind
 from headway_pipeline.model.filters import CallFilter, Decided, FeatureFilter, MessageFilter, PageKey, Place
 from headway_pipeline.model.windows import day_end, day_start
-from headway_pipeline.store.placing import is_dismissed
+from headway_pipeline.store.placing import has_decision, is_decision, is_dismissed
 from headway_pipeline.store.searching import folded
+from headway_pipeline.store.statements import has_reason, newest_first
 from headway_pipeline.store.tables import decisions, extracted_features, features, messages, sightings
-from headway_pipeline.store.tables.columns import DashedUuid, UtcDateTime
 
-__all__ = ["feature_conditions", "message_conditions", "newest_first", "on_page"]
+__all__ = ["feature_conditions", "message_conditions", "on_page", "page_of"]
 
 Condition = sa.ColumnElement[bool]
 #: Beside the outer join, for the question whether there is any.
@@ -32,8 +29,7 @@ def message_conditions(workspace_id: uuid.UUID, where: MessageFilter) -> Iterato
     if where.states:
         yield table.state.in_([state.value for state in where.states])
     if where.reasons:
-        # A reason is stored as `code: words`.
-        yield sa.or_(*(table.reason.startswith(f"{code.value}: ", autoescape=True) for code in where.reasons))
+        yield has_reason(*where.reasons)
     if where.text:
         yield sa.or_(*(column.icontains(where.text, autoescape=True) for column in (table.title, table.account)))
 
@@ -106,13 +102,9 @@ def _place_conditions(where: FeatureFilter) -> Iterator[Condition]:
 
 
 def _place_without_dismissal() -> sa.ColumnElement[Any]:
-    moved = sa.and_(
-        decisions.c.workspace_id == extracted_features.c.workspace_id,
-        decisions.c.extracted_feature_id == extracted_features.c.id,
-        decisions.c.kind == DecisionKind.MOVE.value,
-    )
+    moved = is_decision(DecisionKind.MOVE)
     moved_to = sa.select(decisions.c.theme_id).where(moved).scalar_subquery()
-    return sa.case((sa.exists().where(moved), moved_to), else_=extracted_features.c.matched_theme_id)
+    return sa.case((has_decision(DecisionKind.MOVE), moved_to), else_=extracted_features.c.matched_theme_id)
 
 
 def _decision_conditions(decided: Decided | None) -> Iterator[Condition]:
@@ -120,37 +112,28 @@ def _decision_conditions(decided: Decided | None) -> Iterator[Condition]:
         case None:
             yield sa.not_(is_dismissed())
         case Decided.NONE:
-            yield sa.not_(_has_decision())
+            yield sa.not_(has_decision())
         case Decided.ANY:
-            yield _has_decision()
+            yield has_decision()
         case Decided.MOVE:
-            yield _has_decision(DecisionKind.MOVE)
+            yield has_decision(DecisionKind.MOVE)
             yield sa.not_(is_dismissed())
         case Decided.ACCEPT:
-            yield _has_decision(DecisionKind.ACCEPT)
+            yield has_decision(DecisionKind.ACCEPT)
         case Decided.DISMISS:
             yield is_dismissed()
 
 
-def _has_decision(kind: DecisionKind | None = None) -> Condition:
-    about = [
-        decisions.c.workspace_id == extracted_features.c.workspace_id,
-        decisions.c.extracted_feature_id == extracted_features.c.id,
-    ]
-    if kind is not None:
-        about.append(decisions.c.kind == kind.value)
-    return sa.exists().where(*about)
+def on_page(query: sa.Select[Any], key: sa.Column[uuid.UUID], after: PageKey | None, limit: int) -> sa.Select[Any]:
+    """At most `limit` rows from after the last page's last row on, and one more, which tells whether there are more.
+
+    Args:
+        key: the row's id.
+    """
+    return newest_first(query, messages.c.occurred_at, key, after).limit(limit + 1)
 
 
-def newest_first(query: sa.Select[Any], key: sa.Column[uuid.UUID]) -> sa.Select[Any]:
-    """The one order of rows; `key` is the row's id."""
-    return query.order_by(messages.c.occurred_at.desc(), key.desc())
-
-
-def on_page(query: sa.Select[Any], key: sa.Column[uuid.UUID], after: PageKey | None) -> sa.Select[Any]:
-    """In that order, from after the last page's last row on."""
-    if after is not None:
-        at, last = sa.literal(after.occurred_at, UtcDateTime()), sa.literal(after.id, DashedUuid())
-        # The first condition alone is one that an index on the time answers.
-        query = query.where(messages.c.occurred_at <= at, sa.or_(messages.c.occurred_at < at, key < last))
-    return newest_first(query, key)
+def page_of(rows: Sequence[Mapping[Any, Any]], limit: int) -> tuple[Sequence[Mapping[Any, Any]], PageKey | None]:
+    """The rows of the page, and its last row's key where there are more."""
+    shown = rows[:limit]
+    return shown, PageKey(shown[-1]["occurred_at"], shown[-1]["id"]) if len(rows) > limit else None

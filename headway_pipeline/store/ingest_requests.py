@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from headway_pipeline.model.errors import UnknownThingError
 from headway_pipeline.store.engine import Database
+from headway_pipeline.store.statements import newest_first
 from headway_pipeline.store.tables import ingest_requests, workspaces
 
 __all__ = ["IngestRequestRow", "IngestRequests"]
@@ -109,11 +110,7 @@ class IngestRequests:
         """
         table = ingest_requests
         query = _rows().where(table.c.workspace_id == workspace_id)
-        if before is not None:
-            at, key = before
-            same_time = sa.and_(table.c.created_at == at, table.c.id < key)
-            query = query.where(sa.or_(table.c.created_at < at, same_time))
-        query = query.order_by(table.c.created_at.desc(), table.c.id.desc()).limit(limit)
+        query = newest_first(query, table.c.created_at, table.c.id, before).limit(limit)
         with self._database.reading() as connection:
             return [_request(row) for row in connection.execute(query).mappings()]
 

@@ -11,7 +11,7 @@ from headway_pipeline.model.calls import Segment, Transcript
 from headway_pipeline.model.filters import MessageFilter, Page, PageKey
 from headway_pipeline.model.links import known_address
 from headway_pipeline.store.engine import Database
-from headway_pipeline.store.filtering import message_conditions, on_page
+from headway_pipeline.store.filtering import message_conditions, on_page, page_of
 from headway_pipeline.store.tables import messages, transcripts
 
 __all__ = ["MessageRow", "ShownTranscript", "message_page", "transcript_of"]
@@ -49,15 +49,12 @@ def message_page(
         only: this one, if it is among them.
     """
     query = sa.select(*(messages.c[name] for name in MESSAGE_COLUMNS))
-    query = on_page(query.where(*message_conditions(workspace_id, where)), messages.c.id, after)
+    query = on_page(query.where(*message_conditions(workspace_id, where)), messages.c.id, after, limit)
     if only is not None:
         query = query.where(messages.c.id == only)
     with database.reading() as connection:
-        # One more than asked for tells whether there is a next page.
-        rows = [_row(row) for row in connection.execute(query.limit(limit + 1)).mappings()]
-    shown = rows[:limit]
-    last = PageKey(shown[-1]["occurred_at"], shown[-1]["id"]) if len(rows) > limit else None
-    return Page(tuple(shown), last)
+        shown, last = page_of(connection.execute(query).mappings().all(), limit)
+    return Page(tuple(map(_row, shown)), last)
 
 
 def _row(found: Any) -> MessageRow:

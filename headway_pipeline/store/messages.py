@@ -16,7 +16,7 @@ from headway_pipeline.store.engine import Database
 from headway_pipeline.store.leases import Lease, verify
 from headway_pipeline.store.placing import hold_call
 from headway_pipeline.store.screening import Screen
-from headway_pipeline.store.statements import IN_PIECES, on_days
+from headway_pipeline.store.statements import IN_PIECES, has_reason, on_days
 from headway_pipeline.store.tables import (
     decisions,
     evidence,
@@ -312,7 +312,7 @@ class Messages:
                 sa.exists().where(sightings.c.message_id == table.id, sightings.c.connector_id.in_(seen_by))
             )
         if codes is not None:
-            query = query.where(sa.or_(*(table.reason.startswith(f"{code.value}: ") for code in codes)))
+            query = query.where(has_reason(*codes))
         found: dict[tuple[date, str, str, str], int] = {}
         with self._ledger.database.reading() as connection:
             for occurred_at, source, state, reason in connection.execute(query, execution_options=IN_PIECES):
@@ -323,13 +323,3 @@ class Messages:
             for (day, source, state, words), number in sorted(found.items())
             if (parsed := Reason.parse(words)) is not None
         ]
-
-
-def has(code: ReasonCode) -> sa.ColumnElement[bool]:
-    """Whether a message stands where it does for this reason."""
-    return messages.c.reason.startswith(f"{code.value}: ")
-
-
-def has_not(*codes: ReasonCode) -> sa.ColumnElement[bool]:
-    """Whether a message stands where it does for none of these reasons."""
-    return sa.or_(messages.c.reason.is_(None), sa.not_(sa.or_(*map(has, codes))))

@@ -20,7 +20,17 @@ from headway_pipeline.store.engine import Database
 from headway_pipeline.store.statements import insert_into
 from headway_pipeline.store.tables import decisions, extracted_features, features, messages, themes
 
-__all__ = ["NOTHING", "Decided", "decided_in", "hold_call", "is_dismissed", "matched_filing", "place_item"]
+__all__ = [
+    "NOTHING",
+    "Decided",
+    "decided_in",
+    "has_decision",
+    "hold_call",
+    "is_decision",
+    "is_dismissed",
+    "matched_filing",
+    "place_item",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +75,21 @@ def decided_in(connection: Connection, workspace_id: uuid.UUID, message_id: uuid
     return {key: Decided(**known) for key, known in found.items()}
 
 
-def is_dismissed() -> sa.ColumnElement[bool]:
-    """Somebody dismissed the item of `extracted_features` that the query is at."""
+def is_decision(kind: DecisionKind | None = None) -> sa.ColumnElement[bool]:
+    """A row of `decisions` is about the item of `extracted_features` that the query is at, and of that kind."""
     items = extracted_features.c
-    return sa.exists().where(
-        decisions.c.workspace_id == items.workspace_id,
-        decisions.c.extracted_feature_id == items.id,
-        decisions.c.kind == DecisionKind.DISMISS.value,
-    )
+    is_about = sa.and_(decisions.c.workspace_id == items.workspace_id, decisions.c.extracted_feature_id == items.id)
+    return is_about if kind is None else sa.and_(is_about, decisions.c.kind == kind.value)
+
+
+def has_decision(kind: DecisionKind | None = None) -> sa.ColumnElement[bool]:
+    """Somebody decided about that item, or decided that."""
+    return sa.exists().where(is_decision(kind))
+
+
+def is_dismissed() -> sa.ColumnElement[bool]:
+    """Somebody dismissed that item."""
+    return has_decision(DecisionKind.DISMISS)
 
 
 def matched_filing(matched_theme_id: uuid.UUID | None, best_themes: list[Any] | None) -> Filing:

@@ -12,8 +12,8 @@ from sqlalchemy.engine import Connection
 from headway_pipeline.model.features import ThemeScore
 from headway_pipeline.model.ledger import MessageState, Reason, ReasonCode
 from headway_pipeline.store.leases import Lease
-from headway_pipeline.store.messages import Ledger, has_not, is_due
-from headway_pipeline.store.statements import IN_PIECES, insert_into, on_days
+from headway_pipeline.store.messages import Ledger, is_due
+from headway_pipeline.store.statements import IN_PIECES, has_no_reason_of, insert_into, on_days
 from headway_pipeline.store.tables import messages, relevance_scores, transcripts
 
 __all__ = ["DueCall", "RelevanceScores", "due_calls", "due_of"]
@@ -92,7 +92,7 @@ class RelevanceScores:
             on_days(days),
             is_due(now, MessageState.TRANSCRIBED, MessageState.NOT_RELEVANT),
             sa.or_(unjudged, off_older_themes),
-            has_not(*without) if without else sa.true(),
+            has_no_reason_of(*without),
         )
         with self._ledger.database.reading() as connection:
             return due_of(connection, query)

@@ -1,5 +1,6 @@
-"""Pieces of SQL that several places need: upserts for either database, and conditions on days."""
+"""Pieces of SQL that several places need: upserts for either database, orders, and conditions."""
 
+import uuid
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
@@ -7,12 +8,23 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from headway_pipeline.model.ledger import ReasonCode
 from headway_pipeline.model.windows import consecutive_runs, day_end, day_start
 from headway_pipeline.model.workspaces import FOR_A_PERSON
 from headway_pipeline.store.engine import Database
 from headway_pipeline.store.tables import messages, workspace_connectors
+from headway_pipeline.store.tables.columns import DashedUuid, UtcDateTime
 
-__all__ = ["IN_PIECES", "day_of", "insert_into", "may_be_asked", "on_days"]
+__all__ = [
+    "IN_PIECES",
+    "day_of",
+    "has_no_reason_of",
+    "has_reason",
+    "insert_into",
+    "may_be_asked",
+    "newest_first",
+    "on_days",
+]
 
 #: Execution options of a query whose rows are looked at one by one: they are fetched in pieces, not all at once.
 IN_PIECES = {"yield_per": 1000}
@@ -39,6 +51,34 @@ def on_days(days: Sequence[date] | None) -> sa.ColumnElement[bool]:
         for first, last in consecutive_runs(list(days))
     ]
     return sa.or_(sa.false(), *spans)
+
+
+def has_reason(*codes: ReasonCode) -> sa.ColumnElement[bool]:
+    """The message stands where it does for one of these reasons: they are stored as `code: words`."""
+    reason = messages.c.reason
+    return sa.or_(sa.false(), *(reason.startswith(f"{code.value}: ", autoescape=True) for code in codes))
+
+
+def has_no_reason_of(*codes: ReasonCode) -> sa.ColumnElement[bool]:
+    """The message stands where it does for none of these reasons."""
+    return sa.or_(messages.c.reason.is_(None), sa.not_(has_reason(*codes)))
+
+
+def newest_first(
+    query: sa.Select[Any],
+    at: sa.Column[datetime],
+    key: sa.Column[uuid.UUID],
+    after: tuple[datetime, uuid.UUID] | None = None,
+) -> sa.Select[Any]:
+    """Rows by their time, the newest first, then by id; from after the row of that time and id on.
+
+    A page goes on after its last row's place, never after a number of rows: what comes in meanwhile shifts nothing.
+    """
+    if after is not None:
+        time, last = sa.literal(after[0], UtcDateTime()), sa.literal(after[1], DashedUuid())
+        # The first condition alone is one that an index on the time answers.
+        query = query.where(at <= time, sa.or_(at < time, key < last))
+    return query.order_by(at.desc(), key.desc())
 
 
 def may_be_asked(now: datetime) -> sa.ColumnElement[bool]:

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 
 from headway_pipeline.model.ledger import LEFT_OUT_REASONS, MessageState, ReasonCode
 from headway_pipeline.store.engine import Database
-from headway_pipeline.store.messages import has, has_not, is_due
-from headway_pipeline.store.statements import day_of, may_be_asked
+from headway_pipeline.store.messages import is_due
+from headway_pipeline.store.statements import day_of, has_no_reason_of, has_reason, may_be_asked
 from headway_pipeline.store.tables import (
     listings,
     messages,
@@ -119,7 +119,7 @@ class Unfinished:
         return _through_connectors(self._part(Need.TRANSCRIPTS, _hold())).where(
             may_be_asked(now),
             sa.or_(is_due(now, MessageState.LISTED, MessageState.AWAITING_TRANSCRIPT), welcome),
-            has_not(*LEFT_OUT_REASONS),
+            has_no_reason_of(*LEFT_OUT_REASONS),
         )
 
     def _out_of_date(self, now: datetime) -> sa.Select[Any]:
@@ -141,7 +141,7 @@ class Unfinished:
         transcribed = sa.and_(
             table.state == MessageState.TRANSCRIBED.value,
             sa.or_(table.next_attempt_at.is_(None), table.next_attempt_at <= now),
-            has_not(*LEFT_OUT_REASONS, ReasonCode.NO_THEMES, ReasonCode.ANSWER_PENDING),
+            has_no_reason_of(*LEFT_OUT_REASONS, ReasonCode.NO_THEMES, ReasonCode.ANSWER_PENDING),
         )
         read = [state.value for state in (MessageState.TRANSCRIBED, MessageState.NOT_RELEVANT, MessageState.ANALYSED)]
         set_aside = sa.and_(
@@ -153,7 +153,7 @@ class Unfinished:
         unfiled = sa.and_(
             table.state == sa.literal_column("'analysed'"),
             table.reason.is_not(None),
-            has_not(*LEFT_OUT_REASONS, ReasonCode.ANSWER_PENDING),
+            has_no_reason_of(*LEFT_OUT_REASONS, ReasonCode.ANSWER_PENDING),
         )
         return self._part(Need.READING, _hold()).where(sa.or_(transcribed, set_aside, unfiled))
 
@@ -176,7 +176,7 @@ def _hold() -> sa.ColumnElement[str]:
     )
     return sa.case(
         (messages.c.state == MessageState.QUARANTINED.value, _word(Hold.NOTHING)),
-        (sa.or_(*map(has, failed)), _word(Hold.FAILURE)),
-        (has(ReasonCode.BUDGET), _word(Hold.BUDGET)),
+        (has_reason(*failed), _word(Hold.FAILURE)),
+        (has_reason(ReasonCode.BUDGET), _word(Hold.BUDGET)),
         else_=_word(Hold.NOTHING),
     )

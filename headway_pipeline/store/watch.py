@@ -16,6 +16,7 @@ from headway_pipeline.model.features import Theme, themes_hash
 from headway_pipeline.model.identity import content_hash
 from headway_pipeline.model.ledger import MessageState, ReasonCode
 from headway_pipeline.store.engine import Database
+from headway_pipeline.store.statements import has_reason
 from headway_pipeline.store.tables import (
     listings,
     messages,
@@ -253,7 +254,7 @@ def _awaiting_themes() -> sa.Select[Any]:
         sa.select(table.workspace_id, sa.literal_column("'awaiting'"), sa.null())
         .where(
             table.state == MessageState.TRANSCRIBED.value,
-            table.reason.startswith(f"{ReasonCode.NO_THEMES.value}: "),
+            has_reason(ReasonCode.NO_THEMES),
         )
         .group_by(table.workspace_id)
     )

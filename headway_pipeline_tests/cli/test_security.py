@@ -295,10 +295,10 @@ def test_a_table_whose_rows_are_not_guarded_is_named(look: Look, in_postgres: st
     ],
 )
 def test_the_way_to_a_database_elsewhere_must_be_encrypted_and_its_end_known(url: str, is_well: bool) -> None:
-    from headway_pipeline.cli.security import LOOPBACK
+    from headway_pipeline.sources.addresses import LOOPBACK_NAMES
     from headway_pipeline.store.engine import Database
     from headway_pipeline.store.hardening import Hardening
 
     database = Database(url)
-    assert Hardening(database).is_way_trusted(LOOPBACK) is is_well
+    assert Hardening(database).is_way_trusted(LOOPBACK_NAMES) is is_well
     database.close()

@@ -60,7 +60,15 @@ def start(tmp_path: Path) -> Iterator[Start]:
         if through is not None:
             command = ["sh", "-c", through, "sh", *command]
         with (tmp_path / "words").open("wb") as words:
-            started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=words, start_new_session=True))
+            started.append(
+                subprocess.Popen(
+                    command,
+                    stdout=subprocess.DEVNULL,
+                    stderr=words,
+                    start_new_session=True,
+                    preexec_fn=heed_hangups,
+                )
+            )
         if wait:
             wait_until(lambda: all((tmp_path / name).exists() for name in children[::3]))
         return started[-1]
@@ -73,6 +81,11 @@ def start(tmp_path: Path) -> Iterator[Start]:
     for pid in pids(tmp_path):
         if is_running(pid):
             os.kill(pid, signal.SIGKILL)
+
+
+def heed_hangups() -> None:
+    """Tests that are run under `nohup` would hand that on, and a supervisor rightly keeps to it."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def wait_until(is_so: Callable[[], bool], timeout_s: float = 30) -> None:

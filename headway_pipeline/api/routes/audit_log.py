@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from headway_pipeline.api.access import AsAdmin
-from headway_pipeline.api.paging import Cursor, Limit, Page, cursor_of, place_of
+from headway_pipeline.api.paging import Cursor, Limit, Page, cut, place_of
 from headway_pipeline.api.problems import refusals
 
 __all__ = ["router"]
@@ -37,7 +37,8 @@ class AuditEntryPage(Page[AuditEntryView]):
 def list_audit_log(tenant: AsAdmin, limit: Limit = 50, cursor: Cursor = None) -> AuditEntryPage:
     """Newest first."""
     found = tenant.store.audit_log.list(tenant.workspace.id, before=place_of(cursor), limit=limit + 1)
-    shown = [
+    shown, following = cut(found, limit)
+    views = [
         AuditEntryView(
             id=entry.id,
             actor=entry.actor,
@@ -46,7 +47,6 @@ def list_audit_log(tenant: AsAdmin, limit: Limit = 50, cursor: Cursor = None) ->
             details=dict(entry.details),
             created_at=entry.created_at,
         )
-        for entry in found[:limit]
+        for entry in shown
     ]
-    more = len(found) > limit
-    return AuditEntryPage(items=shown, next=cursor_of(shown[-1].created_at, shown[-1].id) if more else None)
+    return AuditEntryPage(items=views, next=following)

@@ -1,8 +1,6 @@
 """Connectors: a workspace's access to sources. Credentials go in and never come out."""
 
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -24,6 +22,7 @@ from headway_pipeline.api.creating import Made, Once, created, making
 from headway_pipeline.api.etags import EDITED, SHOWN, Guarded, Known, show
 from headway_pipeline.api.paging import Page
 from headway_pipeline.api.problems import refusals
+from headway_pipeline.api.rates import Places
 from headway_pipeline.api.wiring import Wired
 from headway_pipeline.model.errors import InputError, NotPermittedError, TooManyRequestsError
 from headway_pipeline.model.workspaces import Connector, ConnectorHealth
@@ -99,31 +98,14 @@ def build_router(sources: Mapping[str, type[Source]]) -> APIRouter:
     return router
 
 
-class _Places:
-    """For so many at once, and nobody waits for one."""
-
-    def __init__(self, most: int) -> None:
-        self._free = threading.BoundedSemaphore(most)
-
-    @contextmanager
-    def one(self) -> Iterator[None]:
-        """Take a place for a while.
-
-        Raises:
-            TooManyRequestsError: all are taken.
-        """
-        if not self._free.acquire(blocking=False):
-            raise TooManyRequestsError(
-                "too many connectors are being tried", "repeat it in a moment", retry_after_s=RETRY_CHECK_AFTER_S
-            )
-        try:
-            yield
-        finally:
-            self._free.release()
+def _refuse_check() -> TooManyRequestsError:
+    return TooManyRequestsError(
+        "too many connectors are being tried", "repeat it in a moment", retry_after_s=RETRY_CHECK_AFTER_S
+    )
 
 
 def _add_reading(router: APIRouter) -> None:
-    places = _Places(MOST_CHECKS)
+    places = Places(MOST_CHECKS)
 
     @router.get("", responses=refusals(), summary="List connectors")
     def list_connectors(
@@ -147,7 +129,7 @@ def _add_reading(router: APIRouter) -> None:
         from headway_pipeline.ingestion.checkup import check_connector as check
         from headway_pipeline.ingestion.run import Effects
 
-        with places.one():
+        with places.one(_refuse_check):
             # The source's limits are shared by whoever has the same account there, so the whole store keeps them.
             verdict = check(wired.store, tenant.workspace, _find(tenant, connector_id), Effects())
         checked = _find(tenant, connector_id)

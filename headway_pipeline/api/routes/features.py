@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Response
 from fastapi.responses import StreamingResponse
 
 from headway_pipeline.api.access import AsViewer, Tenant
@@ -14,10 +14,10 @@ from headway_pipeline.api.etags import SHOWN, Known, show
 from headway_pipeline.api.exporting import EXPORTED, Cells, ExportFormat, Format, exported
 from headway_pipeline.api.feature_views import FeatureView, View, feature_view
 from headway_pipeline.api.filters import Features
-from headway_pipeline.api.paging import LINKED, Cursor, Limit, Page, cursor_of, link_next, place_of
+from headway_pipeline.api.paging import LINKED, Limit, Page, Paged, Paging
 from headway_pipeline.api.problems import refusals
 from headway_pipeline.model.features import FeatureType, Sentiment, Urgency
-from headway_pipeline.model.filters import FeatureFilter, PageKey, Place
+from headway_pipeline.model.filters import FeatureFilter, Place
 
 __all__ = ["FeatureId", "router"]
 
@@ -118,40 +118,20 @@ CELLS: Cells = (
 
 
 @router.get("/features", responses={**refusals(), **LINKED}, summary="List features")
-def list_features(
-    tenant: AsViewer,
-    request: Request,
-    response: Response,
-    where: Features,
-    limit: Limit = 50,
-    cursor: Cursor = None,
-) -> FeaturePage:
+def list_features(tenant: AsViewer, where: Features, paging: Paged) -> FeaturePage:
     """What stands under a theme, newest call first, with its evidence."""
-    return _page(tenant, request, response, replace(where, place=Place.THEME), limit, cursor)
+    return _page(tenant, replace(where, place=Place.THEME), paging)
 
 
 @router.get("/inbox", responses={**refusals(), **LINKED}, summary="List the inbox")
-def list_inbox(
-    tenant: AsViewer,
-    request: Request,
-    response: Response,
-    where: Features,
-    limit: Limit = 50,
-    cursor: Cursor = None,
-) -> FeaturePage:
+def list_inbox(tenant: AsViewer, where: Features, paging: Paged) -> FeaturePage:
     """What stands under no theme, newest call first, with its evidence."""
-    return _page(tenant, request, response, replace(where, place=Place.INBOX), limit, cursor)
+    return _page(tenant, replace(where, place=Place.INBOX), paging)
 
 
-def _page(
-    tenant: Tenant, request: Request, response: Response, where: FeatureFilter, limit: int, cursor: str | None
-) -> FeaturePage:
-    place = place_of(cursor)
-    after = None if place is None else PageKey(*place)
-    page = tenant.store.reading.feature_page(tenant.workspace.id, where, after=after, limit=limit)
-    following = None if page.next is None else cursor_of(page.next.occurred_at, page.next.id)
-    link_next(request, response, following)
-    return FeaturePage(items=[feature_view(found) for found in page.rows], next=following)
+def _page(tenant: Tenant, where: FeatureFilter, paging: Paging) -> FeaturePage:
+    page = tenant.store.reading.feature_page(tenant.workspace.id, where, after=paging.after, limit=paging.limit)
+    return FeaturePage(items=[feature_view(found) for found in page.rows], next=paging.following(page.next))
 
 
 @router.get("/features/summary", responses=refusals(), summary="Count features")
@@ -183,7 +163,7 @@ def _counts(found: Mapping[str, int]) -> list[tuple[str, int]]:
 def list_accounts(
     tenant: AsViewer,
     where: Features,
-    limit: Annotated[int, Query(ge=1, le=200, description="At most so many.")] = 50,
+    limit: Limit = 50,
 ) -> AccountPage:
     """The customers that most of it comes from; calls without an account are left out."""
     found = tenant.store.reading.accounts(tenant.workspace.id, where, limit=limit)

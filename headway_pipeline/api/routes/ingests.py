@@ -14,7 +14,7 @@ from headway_pipeline.api.access import AsEditor, AsViewer
 from headway_pipeline.api.creating import Made, Once, created, making
 from headway_pipeline.api.fields import INTEGRAL, Day, StrictBody
 from headway_pipeline.api.launching import Launcher, RunState
-from headway_pipeline.api.paging import Cursor, Limit, Page, cursor_of, place_of
+from headway_pipeline.api.paging import Cursor, Limit, Page, cut, place_of
 from headway_pipeline.api.problems import refusals
 from headway_pipeline.api.wiring import Wired
 from headway_pipeline.model.errors import InputError
@@ -155,9 +155,8 @@ def add_ingest(tenant: AsEditor, wired: Wired, body: NewIngest, once: Once) -> R
 def list_ingests(tenant: AsViewer, wired: Wired, limit: Limit = 20, cursor: Cursor = None) -> IngestPage:
     """Newest first."""
     found = tenant.store.ingest_requests.list(tenant.workspace.id, before=place_of(cursor), limit=limit + 1)
-    shown = views(found[:limit], wired.launcher)
-    more = len(found) > limit
-    return IngestPage(items=shown, next=cursor_of(shown[-1].created_at, shown[-1].id) if more else None)
+    shown, following = cut(found, limit)
+    return IngestPage(items=views(shown, wired.launcher), next=following)
 
 
 @router.get("/{ingest_id}", responses=refusals(), summary="Follow an ingest")

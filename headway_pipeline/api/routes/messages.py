@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,11 +12,10 @@ from headway_pipeline.api.access import AsViewer
 from headway_pipeline.api.exporting import EXPORTED, Cells, ExportFormat, Format, exported
 from headway_pipeline.api.feature_views import WebAddress, moment_link
 from headway_pipeline.api.filters import Messages
-from headway_pipeline.api.paging import LINKED, Cursor, Limit, Page, cursor_of, link_next, place_of
+from headway_pipeline.api.paging import LINKED, Page, Paged
 from headway_pipeline.api.problems import refusals
 from headway_pipeline.model.calls import Segment, Side
 from headway_pipeline.model.features import Sentiment
-from headway_pipeline.model.filters import PageKey
 from headway_pipeline.model.ledger import MessageState
 
 __all__ = ["router"]
@@ -86,21 +85,10 @@ def _view(row: dict[str, Any]) -> MessageView:
 
 
 @router.get("", responses={**refusals(), **LINKED}, summary="List messages")
-def list_messages(
-    tenant: AsViewer,
-    request: Request,
-    response: Response,
-    where: Messages,
-    limit: Limit = 50,
-    cursor: Cursor = None,
-) -> MessagePage:
+def list_messages(tenant: AsViewer, where: Messages, paging: Paged) -> MessagePage:
     """Newest first; private, forbidden and deleted ones stand here, too, without what they held."""
-    place = place_of(cursor)
-    after = None if place is None else PageKey(*place)
-    page = tenant.store.reading.message_page(tenant.workspace.id, where, after=after, limit=limit)
-    following = None if page.next is None else cursor_of(page.next.occurred_at, page.next.id)
-    link_next(request, response, following)
-    return MessagePage(items=[_view(row) for row in page.rows], next=following)
+    page = tenant.store.reading.message_page(tenant.workspace.id, where, after=paging.after, limit=paging.limit)
+    return MessagePage(items=[_view(row) for row in page.rows], next=paging.following(page.next))
 
 
 @router.get(

@@ -21,7 +21,7 @@ from headway_pipeline.orchestration.automation.requests import (
 from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.orchestration.jobs import INGEST_JOB
-from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, workspace_partitions
+from headway_pipeline.orchestration.partitions import missing_partitions
 from headway_pipeline.orchestration.resources import LedgerResource
 from headway_pipeline.settings import current_settings
 from headway_pipeline.store.watch import ListedDays
@@ -101,12 +101,11 @@ def build_first_ingests() -> dg.SensorDefinition:
         requests = decide_requests(demands, memory, now, partitions={demand.slug for demand in demands})
         if not requests:
             return dg.SkipReason("runs are on their way, or failed a moment ago")
-        partitions = workspace_partitions()
-        known = set(context.instance.get_dynamic_partitions(WORKSPACE_PARTITIONS))
-        new = [request.demand.slug for request in requests if request.demand.slug not in known]
         return dg.SensorResult(
             run_requests=[run_request(request, ASKED_BY) for request in requests],
-            dynamic_partitions_requests=[partitions.build_add_request(new)] if new else [],
+            dynamic_partitions_requests=missing_partitions(
+                context.instance, [request.demand.slug for request in requests]
+            ),
         )
 
     return first_ingests

@@ -11,7 +11,8 @@ from datetime import date, datetime, timedelta
 import dagster as dg
 
 from headway_pipeline.model.windows import consecutive_runs
-from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, range_tags, workspaces_of
+from headway_pipeline.orchestration.partitions import ASKED_BY, WORKSPACE_PARTITIONS, range_tags, workspaces_of
+from headway_pipeline.orchestration.resources import scope_config
 
 __all__ = [
     "ASKED_BY",
@@ -31,8 +32,8 @@ __all__ = [
     "within",
 ]
 
-#: Tags of the runs that sensors ask for: who did, and what for.
-ASKED_BY, ASKED_FOR = "asked_by", "asked_for"
+#: The tag of a run that says what a sensor asked for it for; who did is in `ASKED_BY`.
+ASKED_FOR = "asked_for"
 #: After one run for the same thing that failed, after two, and so on; the last for all further ones.
 BACKOFF = (
     timedelta(minutes=1),
@@ -223,7 +224,7 @@ def run_request(request: Request, asked_by: str) -> dg.RunRequest:
         run_key=request.key,
         asset_selection=[dg.AssetKey(name) for name in demand.assets] or None,
         # Nobody asked this run for what somebody's --limit or budget left out.
-        run_config={"resources": {"scope": {"config": {"leave_left_out": demand.is_of_known_calls}}}},
+        run_config=scope_config(leave_left_out=demand.is_of_known_calls),
         tags={
             **range_tags(demand.slug, demand.first, demand.last, asked_by=asked_by),
             ASKED_FOR: demand.what,
