@@ -4,7 +4,9 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import asdict, replace
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,12 +14,13 @@ import dagster as dg
 import pytest
 
 from headway_pipeline.orchestration.abandoned import (
-    PROCESS_TAG,
+    NAMED_WITHIN,
     end_abandoned_runs,
-    process_tags,
     server_folder_prefix,
     why_abandoned,
 )
+from headway_pipeline.orchestration.jobs import INGEST_JOB
+from headway_pipeline.orchestration.process_names import PROCESS_TAG, process_tags
 from headway_pipeline.store.holders import Holder, this_process
 from headway_pipeline_tests.orchestration.conftest import RunJob
 
@@ -74,6 +77,46 @@ def test_the_run_of_a_process_that_ended_is_abandoned() -> None:
 def test_a_retry_is_not_judged_by_the_process_of_the_run_it_repeats() -> None:
     """Dagster gives a retry the tags of the run it repeats."""
     assert why_abandoned(str(uuid4()), of_process(a_dead_process()), lambda _path: True) is None
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ({}, "its process ended before it did anything"),
+        (of_server(HERE), "its process ended before it did anything"),
+        (
+            of_process(replace(this_process(), host="another"), "the run it repeats"),
+            "its process ended before it did",
+        ),
+        (process_tags(RUN), None),
+        (of_process(replace(this_process(), host="another")), None),
+        ({PROCESS_TAG: "[]"}, None),
+    ],
+)
+def test_a_run_whose_process_never_named_itself_has_none(tags: dict[str, str], expected: str | None) -> None:
+    long = NAMED_WITHIN + timedelta(seconds=1)
+    assert (why_abandoned(RUN, tags, lambda _path: True, nameless_for=long) or "None").startswith(str(expected))
+    assert why_abandoned(RUN, tags, lambda _path: True, nameless_for=NAMED_WITHIN) is None
+
+
+def test_a_run_that_was_cut_off_before_its_process_had_a_name_is_failed_and_others_runs_are_left_alone() -> None:
+    """The database went away in the first second of a run, and for an hour nobody could say how it ended."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        runs = {}
+        for name, job, asset in (
+            ("of the job", INGEST_JOB, None),
+            ("of the pages", "__ASSET_JOB", "raw_calls"),
+            ("of another job", "somebody_elses", None),
+            ("of another asset", "__ASSET_JOB", "orders"),
+        ):
+            selection = None if asset is None else frozenset({dg.AssetKey(asset)})
+            run = instance.add_run(dg.DagsterRun(job, asset_selection=selection))
+            instance.report_dagster_event(dg.DagsterEvent("PIPELINE_START", job), run.run_id)
+            runs[run.run_id] = name
+        now = time.time()
+        assert end_abandoned_runs(instance, lambda: now + NAMED_WITHIN.total_seconds() - 10) == []
+        ended = end_abandoned_runs(instance, lambda: now + NAMED_WITHIN.total_seconds() + 10)
+        assert {runs[run_id] for run_id in ended} == {"of the job", "of the pages"}
 
 
 @pytest.mark.usefixtures("installation")
