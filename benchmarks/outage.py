@@ -3,8 +3,8 @@
 Code server, webserver and daemon run as processes on a PostgreSQL of their own. While a run is under way the database
 is stopped, in the run's first second or (`--named`) after its process named itself; a call comes that nobody lists;
 after `--minutes` (60) the database starts again and nothing else is done. Printed are the seconds until sensors tick,
-until the run that was cut off has ended, until the call is read, and whether a process ended, a run was left open or a
-call stands twice.
+until the run that was cut off has ended, until the call is read, and whether a process ended, a run was left open or
+a call stands twice.
 """
 
 import argparse
