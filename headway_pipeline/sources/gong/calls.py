@@ -81,6 +81,14 @@ class CallParser:
             return BadRecord(external_id, "metaData.started is no time", raw)
         return self._public_call(external_id, started, meta, record)
 
+    def speakers(self, record: Mapping[str, Any]) -> dict[str, Participant]:
+        """Who speaks in the call's transcript, by the key it names them by."""
+        found: dict[str, Participant] = {}
+        for person in self._participants(record):
+            if person.speaker_key is not None:
+                found.setdefault(person.speaker_key, person)
+        return found
+
     def _public_call(
         self, external_id: str, started: datetime, meta: Mapping[str, Any], record: Mapping[str, Any]
     ) -> Call:
@@ -116,14 +124,6 @@ class CallParser:
                 # Not `id`: that names the participant, and the transcript never does.
                 speaker_key=text_id(party.get("speakerId")),
             )
-
-    def speakers(self, record: Mapping[str, Any]) -> dict[str, Participant]:
-        """Who speaks in the call's transcript, by the key it names them by."""
-        found: dict[str, Participant] = {}
-        for person in self._participants(record):
-            if person.speaker_key is not None:
-                found.setdefault(person.speaker_key, person)
-        return found
 
 
 def _account_in_crm(record: Mapping[str, Any]) -> str | None:
