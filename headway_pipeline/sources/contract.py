@@ -226,7 +226,7 @@ class Standing:
 
 
 class Source(ABC):
-    """A place calls come from. Subclass it, or `HttpSource`, in a file of its own in this folder.
+    """A place calls come from. Subclass it, or `HttpSource`, in a file or package of its own in this folder.
 
     Every method raises the `SourceError` that fits and nothing else for what the outside world does.
     """

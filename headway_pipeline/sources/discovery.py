@@ -70,7 +70,8 @@ def _sources_of_folder() -> Iterator[type[Source]]:
     for module_info in pkgutil.iter_modules(sources.__path__, f"{sources.__name__}."):
         module = importlib.import_module(module_info.name)
         for _name, kind in inspect.getmembers(module, inspect.isclass):
-            is_own = kind.__module__ == module.__name__
+            # Of the module itself or, of a package, from within.
+            is_own = f"{kind.__module__}.".startswith(f"{module.__name__}.")
             if is_own and issubclass(kind, Source) and not inspect.isabstract(kind):
                 yield kind
 

@@ -16,7 +16,7 @@ from headway_pipeline.sandbox.exchange import Reply, Request, html_reply
 from headway_pipeline.sandbox.keys import FathomUser
 from headway_pipeline.sandbox.world import NEVER, Change, Course, SandboxCall, Sharing, World
 from headway_pipeline.sources.contract import Source
-from headway_pipeline.sources.gong import LISTING, TRANSCRIPTS
+from headway_pipeline.sources.gong.source import LISTING, TRANSCRIPTS
 from headway_pipeline.store import Store
 from headway_pipeline_tests.acceptance.desk import (
     BOTH,

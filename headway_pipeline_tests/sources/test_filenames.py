@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from headway_pipeline.sources.filenames import named_time, named_title
+from headway_pipeline.sources.files.filenames import named_time, named_title
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,8 @@ from headway_pipeline.sandbox.exchange import Reply, Request, html_reply, json_r
 from headway_pipeline.sandbox.server import Sandbox
 from headway_pipeline.sandbox.world import Speaker
 from headway_pipeline.sources.contract import Absence, CallRef, Hydration, NotHydrated, Page
-from headway_pipeline.sources.gong import LISTING, TRANSCRIPTS, GongSource
+from headway_pipeline.sources.gong import GongSource
+from headway_pipeline.sources.gong.source import LISTING, TRANSCRIPTS
 from headway_pipeline_tests.sandbox_fixtures import (
     CUSTOMER,
     NOW,

@@ -11,7 +11,8 @@ from headway_pipeline.sandbox.server import Sandbox
 from headway_pipeline.sources.contract import Connection, Page, Source
 from headway_pipeline.sources.discovery import connect, read_settings
 from headway_pipeline.sources.fathom import FathomSource
-from headway_pipeline.sources.gong import LISTING, WORKSPACES, GongSource
+from headway_pipeline.sources.gong import GongSource
+from headway_pipeline.sources.gong.source import LISTING, WORKSPACES
 from headway_pipeline_tests.sandbox_fixtures import WINDOW, Instead, OpenGate, world_of
 
 NAMED = {"workspaces": [{"id": "11", "name": "Sales"}, {"id": "12", "name": "Support"}, {"id": "13", "name": "Lab"}]}

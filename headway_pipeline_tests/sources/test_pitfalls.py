@@ -11,7 +11,8 @@ from headway_pipeline.sandbox.exchange import Reply, Request, json_reply
 from headway_pipeline.sandbox.server import Sandbox
 from headway_pipeline.sources.contract import Hydration
 from headway_pipeline.sources.fathom import FathomSource
-from headway_pipeline.sources.gong import LISTING, GongSource
+from headway_pipeline.sources.gong import GongSource
+from headway_pipeline.sources.gong.source import LISTING
 from headway_pipeline_tests.sandbox_fixtures import (
     WINDOW,
     Instead,

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from headway_pipeline.model.errors import MissingPermissionError, SourceContractError, TransientSourceError
-from headway_pipeline.sources import shelves
-from headway_pipeline.sources.shelves import open_shelf
+from headway_pipeline.sources.files import shelves
+from headway_pipeline.sources.files.shelves import open_shelf
 
 Pack = Callable[[Path, dict[str, bytes]], Path]
 

@@ -1,30 +1,17 @@
-"""Gong, API v2 (https://gong.app.gong.io/settings/api/documentation; the text below cites its OpenAPI document).
-
-A company connects by an access key, or by OAuth, whose answers name the company's own API address. A connector may be
-limited to some of the company's Gong workspaces, by name.
-
-Calls are listed by `POST /v2/calls/extensive`, which filters on the actual start, and hydrated by
-`POST /v2/calls/transcript`, a hundred calls a request. Asked for beside each call's metadata:
-
-* `parties`, without which nobody could be told apart;
-* `context: Basic`, links to CRM records. `Extended` would bring every CRM field of the customer into our database,
-  of which we would use one name;
-* no briefs, outlines or trackers, for nobody reads them here and they change after the call is first seen;
-* never `media`, whose addresses are signed anew at every request.
-"""
+"""How Gong is asked: its listings, transcripts, workspaces and webhooks."""
 
 import base64
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from headway_pipeline.model.calls import Call, Participant, Segment, Side, TimeMark, Transcript
+from headway_pipeline.model.calls import Call, Transcript
 from headway_pipeline.model.errors import (
     ConfigurationError,
     CursorExpiredError,
@@ -36,9 +23,8 @@ from headway_pipeline.model.errors import (
     WebhookRefusedError,
     WrongHostError,
 )
-from headway_pipeline.model.identity import content_hash
 from headway_pipeline.model.ledger import Presence
-from headway_pipeline.model.windows import TimeWindow, day_start
+from headway_pipeline.model.windows import TimeWindow
 from headway_pipeline.model.workspaces import Credentials
 from headway_pipeline.sources.contract import (
     Absence,
@@ -54,21 +40,18 @@ from headway_pipeline.sources.contract import (
     RequestDefaults,
     Standing,
 )
+from headway_pipeline.sources.gong.calls import KNOWN_FIELDS, CallParser
+from headway_pipeline.sources.gong.transcripts import segments_of
 from headway_pipeline.sources.normalise import (
-    Known,
     count_unknown_fields,
-    language_code,
     objects,
     text_id,
     text_or_none,
     utc_time,
-    web_address,
-    whole_number,
     with_parameter,
     zulu,
 )
 from headway_pipeline.sources.oauth import bearer
-from headway_pipeline.sources.people import UNKNOWN_SPEAKER, account_by_mail, identities, writes_from
 from headway_pipeline.sources.rest import RestClient
 from headway_pipeline.sources.webhooks import (
     Hint,
@@ -104,27 +87,6 @@ CHECKED_SPAN = timedelta(days=30)
 #: A shared moment is shown as a stretch of this length.
 SHARED_S = 30
 
-SIDES = {"Internal": Side.VENDOR, "External": Side.CUSTOMER}
-
-#: Metadata kept for people; all of it is stable.
-SHOWN_METADATA = {"direction": "direction", "system": "system", "scope": "scope", "workspaceId": "gong_workspace_id"}
-_METADATA_FIELDS = (
-    "id url title scheduled started duration primaryUserId direction system scope media language workspaceId "
-    "sdrDisposition clientUniqueId customData purpose meetingUrl isPrivate calendarEventId"
-)
-_PARTY_FIELDS = "id emailAddress name title userId speakerId context affiliation phoneNumber methods"
-_CONTEXT_FIELDS = "objectType objectId fields timing"
-KNOWN_FIELDS: Known = {
-    "metaData": dict.fromkeys(_METADATA_FIELDS.split()),
-    "context": {"system": None, "objects": dict.fromkeys(_CONTEXT_FIELDS.split())},
-    "parties": dict.fromkeys(_PARTY_FIELDS.split()),
-    # Not asked for; Gong may send them empty.
-    "content": None,
-    "interaction": None,
-    "collaboration": None,
-    "media": None,
-}
-
 
 class GongSource(HttpSource):
     """A company's calls in Gong."""
@@ -157,6 +119,7 @@ class GongSource(HttpSource):
 
     def __init__(self, connection: Connection, rest: RestClient) -> None:
         super().__init__(connection, rest)
+        self._parser = CallParser(self.name, connection.vendor_domains)
         self._workspace_ids: tuple[str | None, ...] | None = None
 
     @classmethod
@@ -189,7 +152,8 @@ class GongSource(HttpSource):
             return Standing(False, f"the key is valid, but sees no call of the last {CHECKED_SPAN.days} days")
         calls = self._records(answer, "calls", LISTING)
         # The transcript of a private call is not even asked for.
-        readable = [call for call in map(self._parse, calls) if isinstance(call, Call) and not call.is_private]
+        parsed = (self._parser.parse(call, now) for call in calls)
+        readable = [call for call in parsed if isinstance(call, Call) and not call.is_private]
         if readable:
             self._post(TRANSCRIPTS, {"filter": {"callIds": [readable[0].external_id]}})
         more = "at least " if _cursor_of(answer) else ""
@@ -222,7 +186,8 @@ class GongSource(HttpSource):
         if (cursor := _cursor_of(answer)) is not None:
             following = f"{number}:{cursor}"
         records = self._records(answer, "calls", LISTING)
-        parsed = [self._parse(record) for record in records]
+        now = self.rest.now()
+        parsed = [self._parser.parse(record, now) for record in records]
         unknown: Counter[str] = Counter()
         for record in records:
             unknown += count_unknown_fields(record, KNOWN_FIELDS)
@@ -250,8 +215,8 @@ class GongSource(HttpSource):
             if monologues is None:
                 yield NotHydrated(ref.external_id, Absence.NOT_READY, "Gong has no transcript of this call yet")
             else:
-                speakers = self._speakers(ref.raw)
-                yield Hydration(ref.external_id, Transcript(tuple(_segments(monologues, speakers))))
+                speakers = self._parser.speakers(ref.raw)
+                yield Hydration(ref.external_id, Transcript(tuple(segments_of(monologues, speakers))))
 
     def look_up(self, ref: CallRef) -> Presence:
         """Ask for the one call; needs the scope `api:calls:read:basic`, and without it cannot tell.
@@ -406,70 +371,6 @@ class GongSource(HttpSource):
             at=Failing(self.name, TRANSCRIPTS, HTTPStatus.OK),
         )
 
-    def _parse(self, record: Any) -> Call | BadRecord:
-        """A listed record in the normal form, or what is wrong with it."""
-        meta = record.get("metaData") if isinstance(record, dict) else None
-        if not isinstance(meta, dict):
-            return BadRecord(None, "it has no metaData")
-        # Gong requires integrations to discard private calls; in doubt, it is one.
-        is_private = meta.get("isPrivate") not in (None, False)
-        raw = {} if is_private else record
-        external_id = text_id(meta.get("id"))
-        started = utc_time(meta.get("started"))
-        if external_id is None:
-            return BadRecord(None, "metaData.id is no id", raw)
-        if is_private:
-            # Known before, it keeps its day; without a time it still has to be purged.
-            day = (started or self.rest.now()).date()
-            return Call(self.name, external_id, day_start(day), is_private=True)
-        if started is None:
-            return BadRecord(external_id, "metaData.started is no time", raw)
-        return self._public_call(external_id, started, meta, record)
-
-    def _public_call(
-        self, external_id: str, started: datetime, meta: Mapping[str, Any], record: Mapping[str, Any]
-    ) -> Call:
-        participants = tuple(self._participants(record))
-        shown = {ours: text_id(meta.get(theirs)) for theirs, ours in SHOWN_METADATA.items()}
-        stable: dict[str, Any] = {
-            "title": text_or_none(meta.get("title")),
-            "url": web_address(meta.get("url")),
-            "duration_s": whole_number(meta.get("duration")),
-            "language": language_code(meta.get("language")),
-            "account": _account_in_crm(record) or account_by_mail(participants),
-            "metadata": {name: value for name, value in shown.items() if value is not None},
-        }
-        return Call(
-            source=self.name,
-            external_id=external_id,
-            occurred_at=started,
-            participants=participants,
-            raw=record,
-            # Not over `raw`: CRM data, and whatever Gong adds later, change without the call having changed.
-            content_hash=content_hash([external_id, started.isoformat(), stable, identities(participants)]),
-            **stable,
-        )
-
-    def _participants(self, record: Mapping[str, Any]) -> Iterator[Participant]:
-        for party in objects(record.get("parties")):
-            email = text_or_none(party.get("emailAddress"))
-            side = SIDES.get(text_or_none(party.get("affiliation")) or "", Side.UNKNOWN)
-            yield Participant(
-                name=text_or_none(party.get("name")),
-                email=email,
-                side=Side.VENDOR if writes_from(email, self.connection.vendor_domains) else side,
-                # Not `id`: that names the participant, and the transcript never does.
-                speaker_key=text_id(party.get("speakerId")),
-            )
-
-    def _speakers(self, raw: Mapping[str, Any]) -> dict[str, Participant]:
-        """Who speaks in the transcript, by the key it names them by."""
-        found: dict[str, Participant] = {}
-        for person in self._participants(raw):
-            if person.speaker_key is not None:
-                found.setdefault(person.speaker_key, person)
-        return found
-
 
 def _between(start: datetime, end: datetime) -> dict[str, str]:
     """Gong's filter on the start of calls: `from` is inclusive, `to` exclusive."""
@@ -487,53 +388,3 @@ def _place(page_token: str | None) -> tuple[int, str | None]:
 def _cursor_of(answer: Mapping[str, Any]) -> str | None:
     records = answer.get("records")
     return text_or_none(records.get("cursor")) if isinstance(records, dict) else None
-
-
-def _account_in_crm(record: Mapping[str, Any]) -> str | None:
-    """The name of the CRM account the call is linked to, where Gong tells it."""
-    for system in objects(record.get("context")):
-        for linked in objects(system.get("objects")):
-            if linked.get("objectType") == "Account":
-                for field in objects(linked.get("fields")):
-                    if str(field.get("name")).lower() == "name" and text_or_none(field.get("value")):
-                        return text_or_none(field.get("value"))
-    return None
-
-
-def _segments(monologues: Sequence[Any], speakers: Mapping[str, Participant]) -> Iterator[Segment]:
-    """One segment for each monologue that holds words."""
-    index = 0
-    for monologue in objects(monologues):
-        sentences = [
-            sentence for sentence in objects(monologue.get("sentences")) if text_or_none(sentence.get("text"))
-        ]
-        if not sentences:
-            continue
-        speaker = speakers.get(text_id(monologue.get("speakerId")) or "")
-        text, marks = _joined(sentences)
-        ends = [end for sentence in sentences if (end := whole_number(sentence.get("end"))) is not None]
-        yield Segment(
-            index=index,
-            speaker=(speaker and (speaker.name or speaker.email)) or UNKNOWN_SPEAKER,
-            side=speaker.side if speaker else Side.UNKNOWN,
-            start_ms=whole_number(sentences[0].get("start")),
-            end_ms=max(ends, default=None),
-            text=text,
-            marks=marks if len(sentences) > 1 else (),
-        )
-        index += 1
-
-
-def _joined(sentences: Iterable[Mapping[str, Any]]) -> tuple[str, tuple[TimeMark, ...]]:
-    """The sentences as one text, and where in it each of known time begins."""
-    words: list[str] = []
-    marks: list[TimeMark] = []
-    at = 0
-    for sentence in sentences:
-        text = str(sentence["text"]).strip()
-        start_ms = whole_number(sentence.get("start"))
-        if start_ms is not None:
-            marks.append(TimeMark(at, start_ms))
-        words.append(text)
-        at += len(text) + 1
-    return " ".join(words), tuple(marks)

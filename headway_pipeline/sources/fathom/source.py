@@ -1,27 +1,14 @@
-"""Fathom, External API v1 (https://developers.fathom.ai/api-reference), asked with an API key or by OAuth.
+"""How Fathom is asked: its listings, transcripts and webhooks."""
 
-A key belongs to a user and sees that user's meetings and those shared with the user. Meetings are listed by
-`GET /meetings`, ten a page, newest first. Its filters go by `created_at`, a moment after the recording ended: a
-listing reaches past the last day, and each call is placed by its start. Transcripts come inline from the same list
-(`include_transcript`), ten a request, which Fathom counts as a heavy one; so calls are listed without them, and a
-batch of ten is fetched over the span of its own creation times. OAuth apps are refused `include_transcript`: with
-OAuth each transcript is a heavy request of its own.
-
-Asked for beside each meeting: `include_crm_matches`, of which only the companies are kept. Never summaries, action
-items or highlights, for nobody reads them here.
-"""
-
-import re
 import string
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from itertools import pairwise
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from headway_pipeline.model.calls import Call, Participant, Segment, Side, Transcript
+from headway_pipeline.model.calls import Call, Transcript
 from headway_pipeline.model.errors import (
     CursorExpiredError,
     Failing,
@@ -32,15 +19,15 @@ from headway_pipeline.model.errors import (
     WebhookRefusedError,
     WrongHostError,
 )
-from headway_pipeline.model.identity import content_hash
 from headway_pipeline.model.ledger import Presence
-from headway_pipeline.model.windows import TimeWindow, day_start
+from headway_pipeline.model.windows import TimeWindow
 from headway_pipeline.model.workspaces import Credentials
 from headway_pipeline.sources.contract import (
     Absence,
     BadRecord,
     Bucket,
     CallRef,
+    Connection,
     CredentialField,
     HttpSource,
     Hydration,
@@ -50,28 +37,18 @@ from headway_pipeline.sources.contract import (
     RequestDefaults,
     Standing,
 )
+from headway_pipeline.sources.fathom.calls import KNOWN_FIELDS, CallParser, shared_with_nobody, started_at
+from headway_pipeline.sources.fathom.search import CREATED_WITHIN, Search, created_in, creation_of
+from headway_pipeline.sources.fathom.transcripts import segments_of
 from headway_pipeline.sources.normalise import (
-    Known,
     count_unknown_fields,
-    language_code,
     objects,
     text_id,
     text_or_none,
-    utc_time,
-    web_address,
     with_parameter,
-    zulu,
 )
 from headway_pipeline.sources.oauth import bearer
-from headway_pipeline.sources.people import (
-    UNKNOWN_SPEAKER,
-    Speakers,
-    account_by_mail,
-    folded,
-    identities,
-    writes_from,
-)
-from headway_pipeline.sources.rest import CostClass
+from headway_pipeline.sources.rest import CostClass, RestClient
 from headway_pipeline.sources.webhooks import (
     Hint,
     RegisteredWebhook,
@@ -99,35 +76,9 @@ TRIGGERS = (
 READY_WITHIN = timedelta(hours=24)
 #: Fathom's own page size, which no parameter changes; only a page below it may lack the next page's token.
 PAGE_SIZE = 10
-#: Whether the bounds of `created_*` belong to the span is not documented: ask for this much more at either end.
-SLACK = timedelta(seconds=1)
 #: Ten calls are met within ten requests in the order Fathom gives; far more pages than that lead nowhere.
 MOST_HYDRATION_PAGES = 500
-#: Fathom seeds accounts with a "Fathom Demo" meeting of several years; no meeting lasts longer than a day.
-LONGEST_CALL = timedelta(hours=24)
-#: Shared with no team: only whoever recorded it sees it.
-PRIVATE = "no_teams"
-OFFSET = re.compile(r"(\d+):([0-5]?\d):([0-5]?\d)")
 HEADER_CHARS = "".join(sorted(set(string.printable) - set(string.whitespace)))
-
-SHOWN_METADATA = {"meeting_type": "meeting_type", "shared_with": "shared_with", "meeting_title": "meeting_title"}
-_MEETING_FIELDS = (
-    "title meeting_title meeting_type recording_id url meeting_url share_url created_at scheduled_start_time "
-    "scheduled_end_time recording_start_time recording_end_time calendar_invitees_domains_type shared_with "
-    "transcript_language"
-)
-_INVITEE_FIELDS = "name email email_domain is_external matched_speaker_display_name"
-KNOWN_FIELDS: Known = {
-    **dict.fromkeys(_MEETING_FIELDS.split()),
-    "calendar_invitees": dict.fromkeys(_INVITEE_FIELDS.split()),
-    "recorded_by": dict.fromkeys(("name", "email", "email_domain", "team")),
-    "crm_matches": dict.fromkeys(("contacts", "companies", "deals", "error")),
-    # Not asked for in a listing; Fathom may send them empty.
-    "transcript": None,
-    "default_summary": None,
-    "action_items": None,
-    "highlights": None,
-}
 
 
 class FathomSource(HttpSource):
@@ -156,9 +107,12 @@ class FathomSource(HttpSource):
     )
     #: What one heavy request brings.
     hydrate_batch_size: ClassVar[int] = 10
-    #: A meeting is created when its recording was processed: a day's last one well into the day after the next.
-    listing_margin: ClassVar[timedelta] = timedelta(hours=36)
+    listing_margin: ClassVar[timedelta] = CREATED_WITHIN
     webhook_setup: ClassVar[WebhookSetup] = WebhookSetup.BY_API
+
+    def __init__(self, connection: Connection, rest: RestClient) -> None:
+        super().__init__(connection, rest)
+        self._parser = CallParser(self.name, connection.vendor_domains)
 
     @property
     def batch_size(self) -> int:
@@ -197,9 +151,10 @@ class FathomSource(HttpSource):
             WrongHostError: there is no such path at the address.
             SourceError: any of the tree.
         """
-        wanted = {**_created_in(window), "include_crm_matches": "true"}
+        wanted = {**created_in(window), "include_crm_matches": "true"}
         records, token = self._page(wanted, page_token)
-        parsed = [self._parse(record) for record in records]
+        now = self.rest.now()
+        parsed = [self._parser.parse(record, now) for record in records]
         unknown: Counter[str] = Counter()
         for record in records:
             unknown += count_unknown_fields(record, KNOWN_FIELDS)
@@ -261,7 +216,7 @@ class FathomSource(HttpSource):
         external_id = text_id(meeting.get("recording_id"))
         if external_id is None:
             raise WebhookRefusedError("the body names no meeting", Refusal.MALFORMED)
-        return Hint(delivery_id, external_id, _started_at(meeting))
+        return Hint(delivery_id, external_id, started_at(meeting))
 
     def register_webhook(self, url: str) -> RegisteredWebhook:
         """A webhook of the key's user (https://developers.fathom.ai/api-reference/webhooks/create-a-webhook).
@@ -328,14 +283,14 @@ class FathomSource(HttpSource):
         """The meetings with their transcripts by id, where the list has them; at most one request a call."""
         if not refs:
             return {}
-        sought = _Sought(refs)
+        search = Search(refs)
         token: str | None = None
         for _request in range(MOST_HYDRATION_PAGES):
-            wanted = {**_created_in(sought.window), "include_transcript": "true"}
+            wanted = {**created_in(search.window), "include_transcript": "true"}
             records, token = self._page(wanted, token, cost=CostClass.HEAVY)
-            can_skip = sought.take([*objects(records)])
-            if token is None or not sought.missing:
-                return sought.found
+            can_skip = search.take([*objects(records)])
+            if token is None or not search.missing:
+                return search.found
             if can_skip:
                 token = None
         raise SourceContractError(
@@ -345,11 +300,11 @@ class FathomSource(HttpSource):
         )
 
     def _hydrated(self, ref: CallRef, record: Mapping[str, Any] | None) -> Hydration | NotHydrated:
-        items = None if record is None or _is_private(record) else record.get("transcript")
+        items = None if record is None or shared_with_nobody(record) else record.get("transcript")
         if record is None or not isinstance(items, list) or not items:
             return NotHydrated(ref.external_id, Absence.NOT_READY, "Fathom has no transcript of this call yet")
         end_ms = None if ref.duration_s is None else ref.duration_s * 1000
-        segments = _segments(items, Speakers(self._participants(record), self.connection.vendor_domains), end_ms)
+        segments = segments_of(items, self._parser.speakers(record), end_ms)
         return Hydration(ref.external_id, Transcript(tuple(segments)))
 
     def _recorded(self, ref: CallRef) -> Hydration | NotHydrated:
@@ -374,216 +329,7 @@ class FathomSource(HttpSource):
 
     def _not_recorded(self, ref: CallRef, absence: Absence, words: str) -> NotHydrated:
         """What a refusal means: of a young recording, that its transcript may still come."""
-        _, created = _creation(ref)
+        _, created = creation_of(ref)
         if self.rest.now() - created <= READY_WITHIN:
             return NotHydrated(ref.external_id, Absence.NOT_READY, "Fathom has no transcript of this call yet")
         return NotHydrated(ref.external_id, absence, words)
-
-    def _parse(self, record: Any) -> Call | BadRecord:
-        """A listed meeting in the normal form, or what is wrong with it."""
-        if not isinstance(record, dict):
-            return BadRecord(None, "it is no JSON object")
-        external_id = text_id(record.get("recording_id"))
-        is_private = _is_private(record)
-        raw = {} if is_private else _kept(record)
-        if external_id is None:
-            return BadRecord(None, "recording_id is no id", raw)
-        started = _started_at(record)
-        if is_private:
-            # Known before, it keeps its day; without a time it still has to be purged.
-            day = (started or self.rest.now()).date()
-            return Call(self.name, external_id, day_start(day), is_private=True)
-        if started is None:
-            return BadRecord(external_id, "none of its times is a time", raw)
-        duration = _duration(record)
-        if duration is not None and duration > LONGEST_CALL:
-            return BadRecord(
-                external_id, f"it lasts longer than {LONGEST_CALL.total_seconds() / 3600:.0f} hours", raw
-            )
-        return self._public_call(external_id, started, duration, raw)
-
-    def _public_call(
-        self, external_id: str, started: datetime, duration: timedelta | None, record: Mapping[str, Any]
-    ) -> Call:
-        participants = tuple(self._participants(record))
-        shown = {ours: text_id(record.get(theirs)) for theirs, ours in SHOWN_METADATA.items()}
-        stable: dict[str, Any] = {
-            "title": text_or_none(record.get("title")) or text_or_none(record.get("meeting_title")),
-            "url": web_address(record.get("url")),
-            "duration_s": None if duration is None else round(duration.total_seconds()),
-            "language": language_code(record.get("transcript_language")),
-        }
-        # Types and teams are renamed and CRM records change without the call having changed: they do not count.
-        identity = [external_id, started.isoformat(), record.get("created_at"), stable, identities(participants)]
-        return Call(
-            source=self.name,
-            external_id=external_id,
-            occurred_at=started,
-            account=account_by_mail(participants) or _company_in_crm(record),
-            participants=participants,
-            metadata={name: value for name, value in shown.items() if value is not None},
-            raw=record,
-            content_hash=content_hash(identity),
-            **stable,
-        )
-
-    def _participants(self, record: Mapping[str, Any]) -> Iterator[Participant]:
-        """Who was invited, and who recorded."""
-        recorder = record.get("recorded_by")
-        recorder = recorder if isinstance(recorder, dict) else {}
-        recorder_mail = folded(text_or_none(recorder.get("email")))
-        is_invited = False
-        for invitee in objects(record.get("calendar_invitees")):
-            email = text_or_none(invitee.get("email"))
-            is_recorder = bool(recorder_mail) and folded(email) == recorder_mail
-            is_invited = is_invited or is_recorder
-            yield Participant(
-                name=text_or_none(invitee.get("name")),
-                email=email,
-                side=self._side(invitee, email, is_recorder),
-                speaker_key=text_or_none(invitee.get("matched_speaker_display_name")),
-            )
-        name, email = text_or_none(recorder.get("name")), text_or_none(recorder.get("email"))
-        if not is_invited and (name or email):
-            yield Participant(name, email, Side.VENDOR)
-
-    def _side(self, invitee: Mapping[str, Any], email: str | None, is_recorder: bool) -> Side:
-        if is_recorder or writes_from(email, self.connection.vendor_domains):
-            return Side.VENDOR
-        match invitee.get("is_external"):
-            case True:
-                return Side.CUSTOMER
-            case False:
-                return Side.VENDOR
-            case _:
-                return Side.UNKNOWN
-
-
-class _Sought:
-    """The calls of one batch on their way through Fathom's list.
-
-    Attributes:
-        missing: the earliest and the latest time at which each call still to be met can have been created.
-        found: the meetings met, by id.
-    """
-
-    def __init__(self, refs: Sequence[CallRef]) -> None:
-        self.missing = {ref.external_id: _creation(ref) for ref in refs}
-        self.found: dict[str, Mapping[str, Any]] = {}
-        self.window = self._narrowed()
-
-    def take(self, records: Sequence[Mapping[str, Any]]) -> bool:
-        """Take what is sought off a page.
-
-        Returns:
-            Whether `window` was narrowed to what is missing, for the page's successors hold none of it.
-        """
-        for record in records:
-            external_id = text_id(record.get("recording_id")) or ""
-            if self.missing.pop(external_id, None) is not None:
-                self.found[external_id] = record
-        oldest = _oldest(records)
-        if oldest is None:
-            return False
-        # The list has gone past these: they are no longer in it.
-        self.missing = {key: span for key, span in self.missing.items() if span[0] <= oldest}
-        if not self.missing or max(latest for _, latest in self.missing.values()) >= oldest:
-            return False
-        self.window = self._narrowed()
-        return True
-
-    def _narrowed(self) -> TimeWindow:
-        spans = self.missing.values()
-        return TimeWindow(min(earliest for earliest, _ in spans), max(latest for _, latest in spans) + SLACK)
-
-
-def _oldest(records: Sequence[Mapping[str, Any]]) -> datetime | None:
-    """When the last meeting of a page was created; None where the page does not go from new to old."""
-    times = [utc_time(record.get("created_at")) for record in records]
-    known = [time for time in times if time is not None]
-    is_sorted = len(known) == len(times) and all(later >= earlier for later, earlier in pairwise(known))
-    # A single time says nothing of the order.
-    return known[-1] if is_sorted and len(set(known)) > 1 else None
-
-
-def _creation(ref: CallRef) -> tuple[datetime, datetime]:
-    """Between which times a call was created: the very moment, where its listing told it."""
-    created = utc_time(ref.raw.get("created_at"))
-    if created is not None:
-        return created, created
-    return ref.occurred_at, ref.occurred_at + FathomSource.listing_margin
-
-
-def _created_in(window: TimeWindow) -> dict[str, str]:
-    return {"created_after": zulu(window.start - SLACK), "created_before": zulu(window.end)}
-
-
-def _is_private(record: Mapping[str, Any]) -> bool:
-    return record.get("shared_with") == PRIVATE
-
-
-def _kept(record: dict[str, Any]) -> dict[str, Any]:
-    """A listed meeting without the customer's contacts and deals, which nobody reads here."""
-    crm = record.get("crm_matches")
-    return {**record, "crm_matches": {"companies": crm.get("companies")}} if isinstance(crm, dict) else record
-
-
-def _started_at(record: Mapping[str, Any]) -> datetime | None:
-    """When a meeting began, by the best of the times it has."""
-    names = ("recording_start_time", "scheduled_start_time", "created_at")
-    return next((time for name in names if (time := utc_time(record.get(name))) is not None), None)
-
-
-def _duration(record: Mapping[str, Any]) -> timedelta | None:
-    start, end = utc_time(record.get("recording_start_time")), utc_time(record.get("recording_end_time"))
-    return None if start is None or end is None or end < start else end - start
-
-
-def _company_in_crm(record: Mapping[str, Any]) -> str | None:
-    """The first company of the CRM that Fathom relates the meeting to."""
-    crm = record.get("crm_matches")
-    companies = objects(crm.get("companies")) if isinstance(crm, dict) else ()
-    return next((name for company in companies if (name := text_or_none(company.get("name")))), None)
-
-
-def _segments(items: Sequence[Any], speakers: Speakers, end_ms: int | None) -> Iterator[Segment]:
-    """One segment for each item that holds words; it ends where the next one of a later time begins."""
-    spoken = [item for item in objects(items) if text_or_none(item.get("text"))]
-    starts = [_offset_ms(item.get("timestamp")) for item in spoken]
-    ends = _ends(starts, end_ms)
-    for index, item in enumerate(spoken):
-        speaker = item.get("speaker")
-        speaker = speaker if isinstance(speaker, dict) else {}
-        name = text_or_none(speaker.get("display_name"))
-        email = text_or_none(speaker.get("matched_calendar_invitee_email"))
-        yield Segment(
-            index=index,
-            speaker=name or email or UNKNOWN_SPEAKER,
-            side=speakers.side(name, email),
-            start_ms=starts[index],
-            end_ms=ends[index],
-            text=str(item["text"]).strip(),
-        )
-
-
-def _offset_ms(value: Any) -> int | None:
-    """Milliseconds of an `HH:MM:SS`; the hours may have any number of digits."""
-    read = OFFSET.fullmatch(text_or_none(value) or "")
-    if read is None:
-        return None
-    hours, minutes, seconds = map(int, read.groups())
-    return 1000 * (3600 * hours + 60 * minutes + seconds)
-
-
-def _ends(starts: Sequence[int | None], end_ms: int | None) -> list[int | None]:
-    """When each item ends: where the next one of a later time begins, and the last ones with the recording."""
-    ends: list[int | None] = []
-    following: int | None = None
-    end = end_ms
-    for start in reversed(starts):
-        if start is not None:
-            if following is not None and following > start:
-                end = following
-            following = start
-        ends.append(end if start is not None and end is not None and end > start else None)
-    return ends[::-1]

@@ -89,6 +89,10 @@ class Shelf(ABC):
             SourceContractError: it is too long, no plain file, or damaged.
         """
 
+    def unusable(self, path: str, problem: str) -> SourceContractError:
+        """The error of a file that cannot be used. The problem alone is said: its name may hold people's names."""
+        return SourceContractError(problem, "mend or remove the file", at=Failing(self._source, clean_text(path)))
+
     def __enter__(self) -> Self:
         return self
 
@@ -104,16 +108,12 @@ class Shelf(ABC):
             yield
         except (OSError, *DAMAGES) as error:
             reason = getattr(error, "strerror", None) or "it is damaged"
-            raise self._unusable(path, f"it cannot be read ({reason})") from error
+            raise self.unusable(path, f"it cannot be read ({reason})") from error
 
     def _bounded(self, path: str, content: bytes) -> bytes:
         if len(content) > LARGEST_FILE_BYTES:
-            raise self._unusable(path, _too_long())
+            raise self.unusable(path, _too_long())
         return content
-
-    def _unusable(self, path: str, problem: str) -> SourceContractError:
-        """The problem alone is said: a file's name may hold people's names."""
-        return SourceContractError(problem, "mend or remove the file", at=Failing(self._source, clean_text(path)))
 
 
 def open_shelf(source: str, root: Path) -> Shelf:
@@ -158,9 +158,7 @@ class _Folder(Shelf):
             for name in folders:
                 link = Path(here, name)
                 if link.is_symlink() and not link.resolve().is_relative_to(self.root.resolve()):
-                    yield Entry(
-                        self._shown(link), 0, EPOCH, "it is a link that leads out of the folder", is_folder=True
-                    )
+                    yield Entry(self._shown(link), 0, EPOCH, LEADS_OUT, is_folder=True)
         for error in unreadable:
             where = Path(os.fsdecode(error.filename))
             yield Entry(self._shown(where), 0, EPOCH, f"it cannot be opened ({error.strerror})", is_folder=True)
@@ -171,10 +169,10 @@ class _Folder(Shelf):
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise self._unusable(path, f"it cannot be opened ({error.strerror})") from error
+            raise self.unusable(path, f"it cannot be opened ({error.strerror})") from error
         with self._reading(path), os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise self._unusable(path, "it is no plain file")
+                raise self.unusable(path, "it is no plain file")
             return self._bounded(path, file.read(LARGEST_FILE_BYTES + 1))
 
     def _leads_out(self, link: Path) -> bool:
