@@ -48,7 +48,7 @@ def missing_partitions(instance: dg.DagsterInstance, slugs: Iterable[str]) -> li
 
 
 def odd_slugs(slugs: Iterable[str]) -> str | None:
-    """What to tell of workspaces whose slug is no partition key; None where there are none. SQL may write anything."""
+    """What to tell of slugs that are no partition key, for SQL may write anything; None where all are one."""
     odd = sorted({slug for slug in slugs if not is_slug(slug)})
     named = ", ".join(map(repr, odd))
     return f"no slug for a partition: {named}; use a-z, 0-9 and dashes in workspaces.slug" if odd else None
