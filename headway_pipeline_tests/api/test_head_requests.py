@@ -47,7 +47,7 @@ def addresses(app: FastAPI, at: Desk) -> list[str]:
 def test_every_route_answers_a_head_as_it_answers_a_get_but_for_the_body(
     app: FastAPI, at: Desk, store: Store, client_of: Clients, who: str
 ) -> None:
-    clients = {
+    clients: dict[str, Callable[[], TestClient]] = {
         "operator": lambda: client_of(role=Role.OPERATOR),
         "viewer": lambda: client_of(at.at.workspace, Role.VIEWER),
         "stranger": lambda: client_of(store.workspaces.add("Globex"), Role.ADMIN),
