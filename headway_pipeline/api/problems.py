@@ -225,7 +225,8 @@ def _allowed(request: Request) -> str:
     """The methods of all routes at this address; the framework names those of the first one only."""
     path = request.scope["path"]
     here = [one for one in iter_route_contexts(request.app.routes) if one.path_regex.match(path)]
-    return ", ".join(sorted({method for one in here for method in one.methods or ()}))
+    methods = {method for one in here for method in one.methods or ()}
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 
 #: What the wall and the framework may answer whatever the route.

@@ -78,7 +78,10 @@ class Wall:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answering = _Answering(scope, send)
+        # A HEAD is a GET whose body stays away (RFC 9110, 9.3.2), and nothing behind here knows another.
+        method = scope["method"]
+        scope = {**scope, "method": "GET"} if method == "HEAD" else scope
+        answering = _Answering(scope, send, method)
         try:
             headers = Headers(scope=scope)
             self._require_host(scope, headers)
@@ -127,11 +130,16 @@ class Wall:
 
 
 class _Answering:
-    """Sends a response with the headers that each one carries, and writes its line of the log."""
+    """Sends a response with the headers that each one carries, and writes its line of the log.
 
-    def __init__(self, scope: Scope, send: Send, clock: Callable[[], float] = time.perf_counter) -> None:
+    Args:
+        method: what was asked for; the scope may say another one.
+    """
+
+    def __init__(self, scope: Scope, send: Send, method: str, clock: Callable[[], float] = time.perf_counter) -> None:
         self._scope = scope
         self._send = send
+        self._method = method
         self._clock = clock
         self._started = clock()
         self._status: int | None = None
@@ -146,7 +154,12 @@ class _Answering:
             headers = MutableHeaders(scope=message)
             for name, value in SECURITY_HEADERS.items():
                 headers.setdefault(name, value)
-        await self._send(message)
+            await self._send(message)
+            if self._method == "HEAD":
+                # The response is whole now: the server says so to who streams a file, and no more of it is read.
+                await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        elif self._method != "HEAD":
+            await self._send(message)
 
     def log(self) -> None:
         """One line a request. The route's form stands for the path, and queries stay out: both may hold names."""
@@ -154,7 +167,7 @@ class _Answering:
         caller: Caller | None = self._scope.get("headway_caller")
         logger.info(
             "%s %s %s %.1f ms %s",
-            self._scope["method"],
+            self._method,
             getattr(route, "path", "(none)"),
             self._status,
             1000 * (self._clock() - self._started),

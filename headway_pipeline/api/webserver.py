@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from headway_pipeline.api.launching import RunState
 from headway_pipeline.api.rates import Places
 from headway_pipeline.store.ingest_requests import IngestRequestRow
+from headway_pipeline.store.workspaces import is_slug
 
 if TYPE_CHECKING:
     import requests
@@ -75,6 +76,10 @@ class DagsterWebserver:
 
     def launch(self, request: IngestRequestRow) -> str | None:
         """As `Launcher.launch`."""
+        if not is_slug(request.slug):
+            # The sensor that takes it up says what is to be done.
+            logger.warning("no run for request %s yet: the workspace's slug is no partition key", request.id)
+            return None
         try:
             nodes = self._ask(FIND_JOB)["repositoriesOrError"]["nodes"]
             # Dagster's own code costs seconds to import; they are paid once, and where there is a Dagster to ask.

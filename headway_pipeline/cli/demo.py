@@ -4,25 +4,27 @@ import shutil
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
 from headway_pipeline.cli.context import opened, ready_settings, verbose_option
 from headway_pipeline.cli.output import clock, say, tell
-from headway_pipeline.model.errors import UnknownThingError
+from headway_pipeline.cli.sandbox import USUAL_PORT
+from headway_pipeline.model.errors import ConfigurationError, UnknownThingError
 from headway_pipeline.model.workspaces import Credentials, Workspace
 
 if TYPE_CHECKING:
     from headway_pipeline.sandbox.server import Sandbox
-    from headway_pipeline.sandbox.world import Company
+    from headway_pipeline.sandbox.world import Company, World
     from headway_pipeline.store import Store
 
 __all__ = ["command"]
 
-SANDBOX_PORT = 8950
 DAYS = 30
 SHOWN_PER_THEME = 2
 
@@ -36,7 +38,6 @@ def command(verbose: bool) -> int:
     """
     from headway_pipeline.cli.ingest import ingest_workspace
     from headway_pipeline.ingestion.analysts import OFFLINE
-    from headway_pipeline.sandbox.server import Sandbox
     from headway_pipeline.sandbox.worlds import demo_world
 
     settings = ready_settings()
@@ -46,7 +47,7 @@ def command(verbose: bool) -> int:
     today = datetime.now(tz=UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     world = demo_world(today)
     exit_code = 0
-    with Sandbox(world, port=_free_port(SANDBOX_PORT)) as sandbox:
+    with _sandbox(world) as sandbox:
         say(f"a local Gong answers at {sandbox.base_url}, a local Fathom at {sandbox.fathom_url}")
         for company in world.companies:
             with opened() as store:
@@ -58,8 +59,31 @@ def command(verbose: bool) -> int:
     for company in world.companies:
         with opened() as store:
             _show_themes(store, store.workspaces.find(_slug(company)))
-    _suggest(world.companies)
+    _suggest(world.companies, urlsplit(sandbox.base_url).port)
     return exit_code
+
+
+def _sandbox(world: "World") -> "Sandbox":
+    """The world behind the port of the demo before, for it stands in every link; else the usual one; else any."""
+    from headway_pipeline.sandbox.server import Sandbox
+
+    for port in filter(None, (_port_before(world.companies), USUAL_PORT)):
+        with suppress(ConfigurationError):
+            return Sandbox(world, port=port)
+    return Sandbox(world)
+
+
+def _port_before(companies: "Sequence[Company]") -> int | None:
+    """Where the connectors of an earlier demo look for their calls; None where they look on another machine."""
+    from headway_pipeline.sandbox.listener import LOOPBACK
+
+    with opened() as store:
+        try:
+            workspace = store.workspaces.find(_slug(companies[0]))
+            address = urlsplit(store.connectors.find(workspace.id, "gong").base_url or "")
+        except UnknownThingError:
+            return None
+    return address.port if address.hostname == LOOPBACK else None
 
 
 def _slug(company: "Company") -> str:
@@ -99,19 +123,6 @@ def _connect(store: "Store", workspace: Workspace, source: str, base_url: str, c
         store.connectors.readdress(connector.id, base_url=base_url, credentials=credentials)
 
 
-def _free_port(wanted: int) -> int:
-    """`wanted` where it is free, so that links stay the same; else any."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError:
-            return 0
-        return wanted
-
-
 def _show_themes(store: "Store", workspace: Workspace) -> None:
     """The themes with a few features each: quote, speaker, moment and link."""
     from headway_pipeline.cli.reading import feature_row
@@ -147,16 +158,18 @@ def _lines(row: Mapping[str, Any]) -> Iterable[str]:
     yield f"  {evidence['url']}"
 
 
-def _suggest(companies: "Sequence[Company]") -> None:
+def _suggest(companies: "Sequence[Company]", port: int | None) -> None:
     slug = _slug(companies[0])
     # As it was called: by name from an activated environment, or by its path.
     called = Path(sys.argv[0])
     command = "headway" if called.parent == Path() or shutil.which("headway") == str(called) else sys.argv[0]
+    at_port = "" if port == USUAL_PORT else f" --port {port}"
     say("")
     say("what to try next:")
     say(f"  {command} features --workspace-id {slug} --type bug_report")
     say(f"  {command} inbox --workspace-id {slug}")
     say(f"  {command} status --workspace-id {slug}")
     say(f"  {command} theme add --workspace-id {slug} --name Onboarding --description 'First steps and training'")
-    say(f"  {command} sandbox       (in a terminal of its own: the links above open, and ingests find their calls)")
+    sandbox = f"{command} sandbox{at_port}"
+    say(f"  {sandbox}       (in a terminal of its own: the links above open, and ingests find their calls)")
     say(f"  {command} up            (Dagster: the same assets, partitions and checks in a browser)")

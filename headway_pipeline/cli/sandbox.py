@@ -10,15 +10,18 @@ from headway_pipeline.cli.context import verbose_option
 from headway_pipeline.cli.output import say
 from headway_pipeline.model.errors import InputError
 
-__all__ = ["command"]
+__all__ = ["USUAL_PORT", "command"]
 
+USUAL_PORT = 8950
 SOURCES = ("gong", "fathom")
 #: Of `sandbox/scenarios.py`, which is loaded only by those who want one.
 SCENARIOS = ("changes", "faults", "late-calls", "late-transcripts", "limits", "oddities")
 
 
 @click.command(name="sandbox")
-@click.option("--port", type=click.IntRange(0, 65535), default=8950, show_default=True, help="0 for any free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=USUAL_PORT, show_default=True, help="0 for any free one."
+)
 @click.option(
     "--calls",
     "calls_file",

@@ -11,6 +11,8 @@ from itertools import groupby
 
 import dagster as dg
 
+from headway_pipeline.store.workspaces import is_slug
+
 __all__ = [
     "ASKED_BY",
     "RANGE_TAGS",
@@ -18,6 +20,7 @@ __all__ = [
     "WorkspaceDays",
     "build_partitions",
     "missing_partitions",
+    "odd_slugs",
     "partition_key",
     "range_tags",
     "workspace_days",
@@ -42,6 +45,13 @@ def missing_partitions(instance: dg.DagsterInstance, slugs: Iterable[str]) -> li
     """What gives workspaces their keys, where Dagster does not know them yet."""
     missing = sorted(set(slugs) - set(instance.get_dynamic_partitions(WORKSPACE_PARTITIONS)))
     return [workspace_partitions().build_add_request(missing)] if missing else []
+
+
+def odd_slugs(slugs: Iterable[str]) -> str | None:
+    """What to tell of slugs that are no partition key, for SQL may write anything; None where all are one."""
+    odd = sorted({slug for slug in slugs if not is_slug(slug)})
+    named = ", ".join(map(repr, odd))
+    return f"no slug for a partition: {named}; use a-z, 0-9 and dashes in workspaces.slug" if odd else None
 
 
 def build_partitions(start: date) -> dg.MultiPartitionsDefinition:

@@ -15,9 +15,10 @@ import dagster as dg
 from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.orchestration.jobs import INGEST_JOB
-from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, missing_partitions, range_tags
+from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, missing_partitions, odd_slugs, range_tags
 from headway_pipeline.orchestration.resources import LedgerResource, scope_config
 from headway_pipeline.store.ingest_requests import IngestRequestRow
+from headway_pipeline.store.workspaces import is_slug
 
 __all__ = ["REQUEST_TAG", "Requested", "build_request_sensor", "decide", "partition_of", "run_config", "run_tags"]
 
@@ -44,17 +45,24 @@ def run_config(request: IngestRequestRow) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """What a tick does: note runs that are there, ask for those that are not."""
+    """What a tick does: note runs that are there, ask for those that are not, and for those only that can be.
+
+    Attributes:
+        odd: of workspaces whose slug is no partition key; they wait until it is one.
+    """
 
     noted: tuple[tuple[IngestRequestRow, str], ...]
     asked: tuple[IngestRequestRow, ...]
+    odd: tuple[IngestRequestRow, ...]
 
 
 def decide(waiting: Sequence[IngestRequestRow], run_of: Mapping[str, str]) -> Requested:
     """A request whose run is there needs its id noted; any other a run. The same however many ticks were missed."""
+    runless = [request for request in waiting if str(request.id) not in run_of]
     return Requested(
         noted=tuple((request, run_of[str(request.id)]) for request in waiting if str(request.id) in run_of),
-        asked=tuple(request for request in waiting if str(request.id) not in run_of),
+        asked=tuple(request for request in runless if is_slug(request.slug)),
+        odd=tuple(request for request in runless if not is_slug(request.slug)),
     )
 
 
@@ -80,6 +88,8 @@ def build_request_sensor() -> dg.SensorDefinition:
         ids = [str(request.id) for request in waiting]
         runs = context.instance.get_runs(dg.RunsFilter(tags={REQUEST_TAG: ids}))
         todo = decide(waiting, {run.tags[REQUEST_TAG]: run.run_id for run in runs})
+        if odd := odd_slugs(request.slug for request in todo.odd):
+            context.log.warning("%s", odd)
         with translated():
             for request, run_id in todo.noted:
                 ledger.store.ingest_requests.record_run(request.workspace_id, request.id, run_id)

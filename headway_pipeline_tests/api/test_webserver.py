@@ -5,6 +5,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -112,6 +113,13 @@ def test_an_answer_that_is_none_leaves_the_request_waiting(answer: Any) -> None:
         dagster = DagsterWebserver(server.url)
         assert dagster.launch(REQUEST) is None
         assert dagster.states(["run-1"]) == {}
+
+
+def test_a_slug_that_is_no_partition_key_asks_dagster_for_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    with answering(FOUND, ADDED, LAUNCHED) as server:
+        assert DagsterWebserver(server.url).launch(replace(REQUEST, slug="Not|a slug")) is None
+    assert server.asked == []
+    assert "no partition key" in caplog.text
 
 
 def test_an_error_is_an_answer_that_is_none() -> None:

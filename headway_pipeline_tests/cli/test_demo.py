@@ -2,19 +2,34 @@
 
 import re
 import shlex
+import socket
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+import requests
 
 from headway_pipeline.sandbox.expansion import demo_companies
+from headway_pipeline.sandbox.server import Sandbox
+from headway_pipeline.sandbox.worlds import demo_world
 from headway_pipeline.settings import current_settings
 from headway_pipeline.store.configured import open_configured_store
 from headway_pipeline_tests.cli.conftest import Headway
 from headway_pipeline_tests.worlds import TODAY
 
 
+@pytest.fixture
+def busy_port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The usual port of a sandbox, taken by somebody else."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        monkeypatch.setattr("headway_pipeline.cli.demo.USUAL_PORT", port)
+        yield port
+
+
 def test_the_demo_shows_two_workspaces_its_suggestions_work_and_a_second_one_changes_nothing(
-    headway: Headway, empty_home: Path, records_in_memory: None, monkeypatch: pytest.MonkeyPatch
+    headway: Headway, empty_home: Path, records_in_memory: None, monkeypatch: pytest.MonkeyPatch, busy_port: int
 ) -> None:
     # A key at hand is not spent on made-up calls.
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-not-spent")
@@ -46,6 +61,14 @@ def test_the_demo_shows_two_workspaces_its_suggestions_work_and_a_second_one_cha
     assert {command[0] for command in commands} >= {"features", "inbox", "status", "theme", "sandbox", "up"}
     for command in quick:
         assert headway(*command).code == 0, command
+
+    (sandbox,) = (command for command in commands if command[0] == "sandbox")
+    port = int(sandbox[sandbox.index("--port") + 1])
+    links = re.findall(r"^ +(http://\S+)$", said.out, re.MULTILINE)
+    assert {urlsplit(link).port for link in links} == {port} != {busy_port}
+    # As `headway sandbox --port` serves them, when the demo is over.
+    with Sandbox(demo_world(TODAY), port=port):
+        assert {requests.get(link, timeout=30).status_code for link in links} == {200}
 
     again = headway("demo")
     assert again.code == 0

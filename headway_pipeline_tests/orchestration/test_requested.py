@@ -11,6 +11,7 @@ from headway_pipeline.orchestration.graph import build_defs
 from headway_pipeline.orchestration.requested import REQUEST_TAG, decide, run_config, run_tags
 from headway_pipeline.orchestration.resources import LedgerResource
 from headway_pipeline.store.ingest_requests import IngestRequestRow
+from headway_pipeline.store.tables import workspaces
 from headway_pipeline_tests.worlds import Installation
 
 DAY = date(2026, 11, 20)
@@ -97,6 +98,34 @@ def test_a_workspace_that_is_new_gets_its_partition_with_its_run(
     assert isinstance(result, dg.SensorResult)
     (added,) = result.dynamic_partitions_requests or []
     assert added.partition_keys == ["other"]
+
+
+def test_a_slug_that_is_none_stops_no_other_request_and_is_told_of(
+    installation: Installation,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("headway_pipeline.store.ingest_requests.CLAIM", timedelta(0))
+    store, acme = installation.store, installation.workspace
+    odd = store.workspaces.add("Odd")
+    with store.database.writing() as connection:
+        connection.execute(workspaces.update().where(workspaces.c.id == odd.id).values(slug="Odd...slug|\n"))
+    for workspace_id in (odd.id, acme.id):
+        store.ingest_requests.add(workspace_id, DAY, DAY, requested_by="token ci")
+    sensor = build_defs().resolve_sensor_def("requested_ingests")
+    with dg.build_sensor_context(instance=instance, resources={"ledger": LedgerResource()}) as context:
+        result = sensor(context)
+    assert isinstance(result, dg.SensorResult)
+    assert [request.tags["workspace"] for request in result.run_requests or []] == ["acme"]
+    assert "no slug for a partition: 'Odd...slug|\\n'; use a-z" in capsys.readouterr().err
+    # It waits, and a slug that is one gets it its run.
+    with store.database.writing() as connection:
+        connection.execute(workspaces.update().where(workspaces.c.id == odd.id).values(slug="odd"))
+    with dg.build_sensor_context(instance=instance, resources={"ledger": LedgerResource()}) as context:
+        result = sensor(context)
+    assert isinstance(result, dg.SensorResult)
+    assert [request.tags["workspace"] for request in result.run_requests or []] == ["odd", "acme"]
 
 
 @pytest.mark.parametrize("bounds", [{}, {"connector_type": "gong", "max_calls": 5}])

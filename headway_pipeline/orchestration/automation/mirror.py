@@ -14,7 +14,12 @@ from headway_pipeline.orchestration.assets import CHAIN
 from headway_pipeline.orchestration.assets.set_up import WORKSPACE_CONNECTORS, WORKSPACE_THEMES
 from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.failures import translated
-from headway_pipeline.orchestration.partitions import WORKSPACE_PARTITIONS, workspace_partitions, workspaces_of
+from headway_pipeline.orchestration.partitions import (
+    WORKSPACE_PARTITIONS,
+    odd_slugs,
+    workspace_partitions,
+    workspaces_of,
+)
 from headway_pipeline.orchestration.resources import LedgerResource
 from headway_pipeline.store.watch import SetUp
 from headway_pipeline.store.workspaces import is_slug
@@ -94,9 +99,8 @@ def build_mirror() -> dg.SensorDefinition:
         with translated():
             found = ledger.store.watch.set_ups()
         set_ups = [one for one in found if is_slug(one.slug)]
-        if len(set_ups) < len(found):
-            odd = ", ".join(repr(one.slug) for one in found if not is_slug(one.slug))
-            context.log.warning("no slug for a partition: %s; use a-z, 0-9 and dashes in workspaces.slug", odd)
+        if odd := odd_slugs(one.slug for one in found):
+            context.log.warning("%s", odd)
         existing = context.instance.get_dynamic_partitions(WORKSPACE_PARTITIONS)
         change = decide_partitions([one.slug for one in set_ups], existing)
         reports = decide_reports(set_ups, json.loads(context.cursor or "{}"))
