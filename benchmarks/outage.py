@@ -1,9 +1,10 @@
 """A long time without the database, and what happens by itself afterwards: `python -m benchmarks.outage`.
 
 Code server, webserver and daemon run as processes on a PostgreSQL of their own. While a run is under way the database
-is stopped; a call comes that nobody lists; after `--minutes` (60) the database starts again and nothing else is done.
-Printed are the seconds until sensors tick, until the run that was cut off is done again, until the call is read, and
-whether a process ended, a run was left open or a call stands twice.
+is stopped, in the run's first second or (`--named`) after its process named itself; a call comes that nobody lists;
+after `--minutes` (60) the database starts again and nothing else is done. Printed are the seconds until sensors tick,
+until the run that was cut off has ended, until the call is read, and whether a process ended, a run was left open or
+a call stands twice.
 """
 
 import argparse
@@ -14,6 +15,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+from headway_pipeline.orchestration.instance import opened_instance
+from headway_pipeline.orchestration.process_names import has_name
 from headway_pipeline_tests.stack.processes import Stack, wait_for
 from headway_pipeline_tests.stack.setting import running_stack
 from headway_pipeline_tests.worlds import TODAY, sandbox_call, world
@@ -22,14 +25,27 @@ from headway_pipeline_tests.worlds import TODAY, sandbox_call, world
 PATIENCE_S = 4200.0
 
 
-def cut_off_a_run(stack: Stack) -> str:
-    """Stop the database while a run waits for its workspace; returns the run's id."""
+def cut_off_a_run(stack: Stack, *, named: bool) -> str:
+    """Stop the database while a run waits for its workspace; returns the run's id.
+
+    Args:
+        named: only after the run's process named itself; else as soon as Dagster says that it started.
+    """
     first, last = (TODAY - timedelta(days=2)).date(), (TODAY - timedelta(days=1)).date()
     with stack.installation.store.leases.hold(stack.installation.workspace.id, "a benchmark"):
         run_id = stack.launch_run("acme", first, last)
-        wait_for("its first step", lambda: stack.run(run_id)["status"] == "STARTED")
+        wait_for("its start", lambda: stack.run(run_id)["status"] == "STARTED")
+        if named:
+            wait_for("its name", lambda: _is_named(stack, run_id))
         stack.server.stop("fast")
     return run_id
+
+
+def _is_named(stack: Stack, run_id: str) -> bool:
+    # The pages and their API keep the name to themselves.
+    with opened_instance(stack.installation.settings) as instance:
+        run = instance.get_run_by_id(run_id)
+    return run is not None and has_name(run_id, run.tags)
 
 
 def catch_up(stack: Stack, run_id: str) -> list[str]:
@@ -67,11 +83,13 @@ def main() -> None:
     """Start everything, stop the database, wait, start it, print; ends with status 1 where something is not right."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=60.0)
-    minutes = parser.parse_args().minutes
+    parser.add_argument("--named", action="store_true", help="cut the run off after its process named itself")
+    given = parser.parse_args()
+    minutes = given.minutes
     with tempfile.TemporaryDirectory() as folder, running_stack(Path(folder)) as stack:
         wait_for("a run", lambda: stack.succeeded(workspace="acme"), PATIENCE_S)
         wait_for("rest", lambda: not stack.unfinished_runs(), PATIENCE_S)
-        run_id = cut_off_a_run(stack)
+        run_id = cut_off_a_run(stack, named=given.named)
         calls = stack.installation.sandbox.world.companies[0].calls
         stack.installation.sandbox.world = world(*calls, sandbox_call(9))
         print(f"the database is away for {minutes:g} minutes, from {time.strftime('%H:%M:%S')} on", flush=True)

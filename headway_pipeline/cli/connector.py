@@ -9,6 +9,7 @@ import click
 
 from headway_pipeline.cli.connector_webhook import webhook
 from headway_pipeline.cli.context import (
+    changing,
     made_format_option,
     opened,
     ready_settings,
@@ -74,7 +75,7 @@ def add(
     address = _address(source, base_url)
     settings = read_settings(source, [_pair(setting) for setting in settings_given])
     credentials = _credentials(source, credentials_from)
-    with opened() as store:
+    with changing() as store:
         workspace = store.workspaces.find(workspace_ref)
         connector = store.connectors.add(
             workspace.id,
@@ -132,7 +133,7 @@ def edit(
     address = found.base_url if base_url is None else _address(source, base_url)
     settings = read_settings(source, _chosen(found.settings, [_pair(setting) for setting in settings_given]))
     credentials = None if credentials_from is None else _credentials(source, credentials_from)
-    with opened() as store:
+    with changing() as store:
         store.connectors.readdress(
             found.id,
             base_url=address,
@@ -290,7 +291,7 @@ def check(workspace_ref: str, connector: str, output_format: str, verbose: bool)
 @verbose_option
 def disable(workspace_ref: str, connector: str, verbose: bool) -> None:  # noqa: ARG001
     """Stop using CONNECTOR (name or id); what it brought stays."""
-    with opened() as store:
+    with changing() as store:
         workspace = store.workspaces.find(workspace_ref)
         found = store.connectors.find(workspace.id, connector)
         store.connectors.disable(found.id)

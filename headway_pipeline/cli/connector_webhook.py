@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from headway_pipeline.cli.context import (
+    COMMAND_LINE,
     made_format_option,
     opened,
     ready_settings,
-    record,
     verbose_option,
     workspace_option,
 )
@@ -82,15 +82,12 @@ def _set_up(
     if source.webhook_setup is WebhookSetup.BY_API:
         if secret_from is not None:
             raise InputError(f"{source.label} tells its secret by itself", "leave --secret out")
-        done = register_webhook(store, workspace, connector, url, Effects())
-        if done.is_new:
-            record(store, workspace.id, "connector.webhook", f"connector {connector.id}", url=url)
+        done = register_webhook(store, workspace, connector, url, Effects(), actor=COMMAND_LINE)
         if done.left_behind is not None:
             say(f"warning: {source.label} still has the webhook {done.left_behind}: remove it in its own settings")
         return f"{source.label} delivers to {url}{'' if done.is_new else ' already'}"
     if secret_from is not None:
-        trust_by_hand(store, source, connector, sys.stdin.read(), url, Effects().now())
-        record(store, workspace.id, "connector.webhook", f"connector {connector.id}", url=url)
+        trust_by_hand(store, source, connector, sys.stdin.read(), url, Effects().now(), actor=COMMAND_LINE)
         return f"what {source.label} signs for {url} is believed from now on"
     present = store.webhooks.find(connector.id)
     if present is not None and present.url == url:
@@ -128,8 +125,7 @@ def _remove(
     from headway_pipeline.ingestion.run import Effects
     from headway_pipeline.ingestion.webhooks import remove_webhook
 
-    is_gone = remove_webhook(store, workspace, connector, Effects())
-    record(store, workspace.id, "connector.webhook_removed", f"connector {connector.id}")
+    is_gone = remove_webhook(store, workspace, connector, Effects(), actor=COMMAND_LINE)
     made = {"connector_id": connector.id, "is_gone_at_source": is_gone}
     show_made(made, output_format, f"no delivery to {connector.name} is believed any more")
     if not is_gone:

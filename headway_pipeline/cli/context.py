@@ -16,6 +16,8 @@ from headway_pipeline.model.workspaces import Workspace
 from headway_pipeline.settings import Settings, current_settings
 
 __all__ = [
+    "COMMAND_LINE",
+    "changing",
     "made_format_option",
     "opened",
     "quiet_verbose_option",
@@ -84,8 +86,15 @@ def opened(settings: Settings | None = None) -> Iterator[Any]:
         store.close()
 
 
+@contextmanager
+def changing() -> Iterator[Any]:
+    """The same for one change: all of it and what `record` tells of it is stored, or nothing. No network inside."""
+    with opened() as store, store.at_once():
+        yield store
+
+
 def record(store: Any, workspace_id: UUID | None, action: str, subject: str, **details: Any) -> None:
-    """Put a change made at the keyboard into the audit log: no secret, no speech."""
+    """Put a change made at the keyboard into the audit log, within its transaction: no secret, no speech."""
     store.audit_log.record(workspace_id, actor=COMMAND_LINE, action=action, subject=subject, details=details)
 
 

@@ -97,9 +97,10 @@ def _each(
         workspace = store.workspaces.find(workspace_ref)
         keys = [store.reading.feature_id(workspace.id, named) for named in features]
         for key in keys:
-            call_id = decide(store, workspace.id, key, who)
-            # Under the call, so that the entry goes when the call is erased.
-            record(store, workspace.id, f"feature.{action}", f"message {call_id}", feature_id=str(key))
+            with store.at_once():
+                call_id = decide(store, workspace.id, key, who)
+                # Under the call, so that the entry goes when the call is erased.
+                record(store, workspace.id, f"feature.{action}", f"message {call_id}", feature_id=str(key))
             found = store.reading.feature(workspace.id, key)
             decided = " and ".join(DONE[decision.kind] for decision in found.decisions) or "nothing decided"
             where = f"under {found.theme}" if found.theme else "in the inbox"

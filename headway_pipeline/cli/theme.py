@@ -4,7 +4,14 @@ from datetime import date
 
 import click
 
-from headway_pipeline.cli.context import made_format_option, opened, record, verbose_option, workspace_option
+from headway_pipeline.cli.context import (
+    changing,
+    made_format_option,
+    opened,
+    record,
+    verbose_option,
+    workspace_option,
+)
 from headway_pipeline.cli.output import Column, format_option, say, show, show_made
 from headway_pipeline.model.errors import InputError
 from headway_pipeline.model.workspaces import Workspace
@@ -35,7 +42,7 @@ def add(
     verbose: bool,  # noqa: ARG001
 ) -> None:
     """Add a theme to a workspace."""
-    with opened() as store:
+    with changing() as store:
         workspace = store.workspaces.find(workspace_ref)
         row = store.themes.add(workspace.id, name, description=description, color=color, icon=icon)
         record(store, workspace.id, "theme.add", f"theme {row.theme.id}")
@@ -100,7 +107,7 @@ def edit(
     """Edit THEME (name or id); what is left out stays as it is."""
     if name is None and description is None and color is None and icon is None:
         raise InputError("nothing to change is named", "give --name, --description, --color or --icon")
-    with opened() as store:
+    with changing() as store:
         workspace = store.workspaces.find(workspace_ref)
         row = store.themes.find(workspace.id, theme)
         changes = {"name": name, "description": description, "color": color, "icon": icon}
@@ -118,7 +125,7 @@ def edit(
 @verbose_option
 def archive(workspace_ref: str, theme: str, verbose: bool) -> None:  # noqa: ARG001
     """Archive THEME (name or id): an ingest over their days files its features elsewhere, or in the inbox."""
-    with opened() as store:
+    with changing() as store:
         workspace = store.workspaces.find(workspace_ref)
         row = store.themes.find(workspace.id, theme)
         store.themes.archive(row.theme.id)

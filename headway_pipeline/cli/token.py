@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from headway_pipeline.cli.context import made_format_option, opened, record, verbose_option
+from headway_pipeline.cli.context import changing, made_format_option, opened, record, verbose_option
 from headway_pipeline.cli.output import Column, format_option, say, show, show_made
 from headway_pipeline.model.access import Role
 
@@ -39,7 +39,7 @@ def create(
 ) -> None:
     """Make a token and show it, once: only its hash is kept."""
     expires_at = None if expires_in_days is None else datetime.now(tz=UTC) + timedelta(days=expires_in_days)
-    with opened() as store:
+    with changing() as store:
         workspace = None if workspace_ref is None else store.workspaces.find(workspace_ref)
         workspace_id = None if workspace is None else workspace.id
         token, secret = store.api_tokens.create(name, Role(role), workspace_id=workspace_id, expires_at=expires_at)
@@ -98,7 +98,7 @@ def list_(workspace_ref: str | None, output_format: str, verbose: bool) -> None:
 @verbose_option
 def revoke(token: str, verbose: bool) -> None:  # noqa: ARG001
     """Let TOKEN (its id) open nothing any more, from the next request on."""
-    with opened() as store:
+    with changing() as store:
         revoked = store.api_tokens.revoke(token)
         record(store, revoked.workspace_id, "token.revoke", f"token {revoked.id}", name=revoked.name)
     say(f"token {revoked.name} revoked")

@@ -5,7 +5,14 @@ from dataclasses import replace
 
 import click
 
-from headway_pipeline.cli.context import made_format_option, opened, record, verbose_option, workspace_option
+from headway_pipeline.cli.context import (
+    changing,
+    made_format_option,
+    opened,
+    record,
+    verbose_option,
+    workspace_option,
+)
 from headway_pipeline.cli.output import Column, format_option, show, show_made
 from headway_pipeline.model.errors import InputError
 
@@ -31,7 +38,7 @@ def command() -> None:
 @verbose_option
 def add(name: str, slug: str | None, vendor_domains: tuple[str, ...], output_format: str, verbose: bool) -> None:  # noqa: ARG001
     """Add a workspace called NAME."""
-    with opened() as store:
+    with changing() as store:
         workspace = store.workspaces.add(name, slug=slug, vendor_domains=frozenset(vendor_domains))
         record(store, workspace.id, "workspace.add", f"workspace {workspace.id}", slug=workspace.slug)
     made = {"id": workspace.id, "slug": workspace.slug, "name": workspace.name}
@@ -66,7 +73,7 @@ def edit(
     verbose: bool,  # noqa: ARG001
 ) -> None:
     """Change how a workspace's calls are read from now on. What was read stays until `headway reanalyse`."""
-    with opened() as store:
+    with changing() as store:
         workspace = store.workspaces.find(workspace_ref)
         reading = workspace.reading
         if model is not None:

@@ -103,11 +103,14 @@ def delivery_url(public_url: str | None, connector: Connector) -> str:
 
 
 def register_webhook(
-    store: Store, workspace: Workspace, connector: Connector, url: str, effects: Effects
+    store: Store, workspace: Workspace, connector: Connector, url: str, effects: Effects, *, actor: str
 ) -> Registration:
     """Let the source's API deliver to `url`, and keep the secret it tells.
 
     The one it had for another address is removed afterwards, so that no news falls between.
+
+    Args:
+        actor: who wants it so, for the audit log.
 
     Raises:
         SourceError: the source refuses; nothing was changed here.
@@ -119,7 +122,7 @@ def register_webhook(
     session = start_single_session(store, workspace, connector, effects, retries=0)
     made = session.ask(lambda: session.source.register_webhook(url))
     try:
-        store.webhooks.save(connector, made.secret, url=url, remote_id=made.id, now=effects.now())
+        _trust(store, connector, made.secret, url, made.id, effects.now(), actor)
     except BaseException:
         # Its secret is told once: without it, what it sends can never be believed.
         with suppress(SourceError):
@@ -136,18 +139,38 @@ def register_webhook(
 
 
 def trust_by_hand(
-    store: Store, source: type[Source], connector: Connector, written: str, url: str, now: datetime
+    store: Store, source: type[Source], connector: Connector, written: str, url: str, now: datetime, *, actor: str
 ) -> None:
     """Keep what a person brought from the source, in place of what the connector had.
+
+    Args:
+        actor: who brought it, for the audit log.
 
     Raises:
         ConfigurationError: no delivery could be held against it.
     """
-    store.webhooks.save(connector, source.webhook_secret(written), url=url, remote_id=None, now=now)
+    _trust(store, connector, source.webhook_secret(written), url, None, now, actor)
 
 
-def remove_webhook(store: Store, workspace: Workspace, connector: Connector, effects: Effects) -> bool:
+def _trust(
+    store: Store, connector: Connector, secret: str, url: str, remote_id: str | None, now: datetime, actor: str
+) -> None:
+    with store.at_once():
+        store.webhooks.save(connector, secret, url=url, remote_id=remote_id, now=now)
+        store.audit_log.record(
+            connector.workspace_id,
+            actor=actor,
+            action="connector.webhook",
+            subject=f"connector {connector.id}",
+            details={"url": url},
+        )
+
+
+def remove_webhook(store: Store, workspace: Workspace, connector: Connector, effects: Effects, *, actor: str) -> bool:
     """Believe no delivery any more, and tell the source's API so where it made the webhook.
+
+    Args:
+        actor: who wants it so, for the audit log.
 
     Returns:
         Whether the source need not be told by a person.
@@ -164,7 +187,14 @@ def remove_webhook(store: Store, workspace: Workspace, connector: Connector, eff
         remote_id = present.remote_id
         session = start_single_session(store, workspace, connector, effects, retries=1)
         is_gone = session.ask(lambda: session.source.remove_webhook(remote_id))
-    store.webhooks.remove(connector.id)
+    with store.at_once():
+        store.webhooks.remove(connector.id)
+        store.audit_log.record(
+            connector.workspace_id,
+            actor=actor,
+            action="connector.webhook_removed",
+            subject=f"connector {connector.id}",
+        )
     return is_gone
 
 

@@ -19,7 +19,7 @@ from headway_pipeline.ingestion.run import Progress
 from headway_pipeline.model.errors import InputError
 from headway_pipeline.model.usage import Usage
 from headway_pipeline.model.windows import days_between
-from headway_pipeline.orchestration.abandoned import end_abandoned_runs, process_tags
+from headway_pipeline.orchestration.abandoned import end_abandoned_runs
 from headway_pipeline.orchestration.assets import CHAIN
 from headway_pipeline.orchestration.graph import build_defs
 from headway_pipeline.orchestration.instance import dagster_home, opened_instance
@@ -32,6 +32,7 @@ from headway_pipeline.orchestration.partitions import (
     range_tags,
     workspace_days,
 )
+from headway_pipeline.orchestration.process_names import process_tags
 from headway_pipeline.orchestration.resources import scope_config
 from headway_pipeline.orchestration.verdicts import BAD_KEYS
 from headway_pipeline.settings import Settings

@@ -18,8 +18,8 @@ from headway_pipeline.ingestion.analysts import LanguageModels, language_models
 from headway_pipeline.ingestion.run import Allowance, Effects, Progress, Run, SourceTuning, no_progress
 from headway_pipeline.model.ledger import LEFT_OUT_REASONS
 from headway_pipeline.model.workspaces import Workspace
-from headway_pipeline.orchestration.abandoned import process_tags
 from headway_pipeline.orchestration.descriptions import described, explained
+from headway_pipeline.orchestration.process_names import process_tags
 from headway_pipeline.settings import current_settings
 from headway_pipeline.sources.contract import Bucket, Source
 from headway_pipeline.sources.rest import CostClass

@@ -5,7 +5,7 @@ import re
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -89,6 +89,7 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.scope: Scope = WORKER
         self._engines = _Engines(self.url)
+        self._joined = _Joined()
 
     @property
     def engine(self) -> Engine:
@@ -127,8 +128,13 @@ class Database:
         Raises:
             StoreError: the database cannot be read.
         """
-        with self._connected() as connection:
-            yield connection
+        joined = self._joined.get(self.scope)
+        if joined is None:
+            with self._connected() as connection:
+                yield connection
+        else:
+            with self._translated():
+                yield joined
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -139,6 +145,12 @@ class Database:
             OutsideWorkspaceError: it reached beyond the workspace it is within.
             StoreError: the database cannot be written.
         """
+        joined = self._joined.get(self.scope)
+        if joined is not None:
+            # A part that fails is undone alone: whoever takes the error for an answer goes on with the rest.
+            with self._translated(), joined.begin_nested():
+                yield joined
+            return
         with self._connected() as connection:
             if self.is_sqlite:
                 # A deferred transaction that reads first may not be upgraded while another one writes: the busy
@@ -146,6 +158,19 @@ class Database:
                 connection = connection.execution_options(headway_immediate=True)
             with connection.begin():
                 yield connection
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """All that this thread reads and writes through a handle of this scope in the block, in one transaction.
+
+        It is committed at the end of the block, or undone with its error. No network belongs inside, nor a write
+        through a handle of another scope: on SQLite that one waits for this one.
+
+        Raises:
+            StoreError: the database cannot be written.
+        """
+        with self.writing() as connection, self._joined.by(self.scope, connection):
+            yield
 
     @contextmanager
     def outside_transactions(self) -> Iterator[Connection]:
@@ -160,8 +185,11 @@ class Database:
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
-        with _translated(self.place, self.scope, self._variable), self.engine.connect() as connection:
+        with self._translated(), self.engine.connect() as connection:
             yield connection.execution_options(headway_scope=self.scope)
+
+    def _translated(self) -> AbstractContextManager[None]:
+        return _translated(self.place, self.scope, self._variable)
 
     @property
     def place(self) -> str:
@@ -173,6 +201,27 @@ class Database:
     def close(self) -> None:
         """Give every connection back, those of handles within a workspace, too."""
         self._engines.dispose()
+
+
+class _Joined(threading.local):
+    """The transactions of this thread that its further reads and writes join, by scope."""
+
+    def __init__(self) -> None:
+        self._open: dict[Scope, Connection] = {}
+
+    def get(self, scope: Scope) -> Connection | None:
+        return self._open.get(scope)
+
+    @contextmanager
+    def by(self, scope: Scope, connection: Connection) -> Iterator[None]:
+        """What comes in the block joins `connection`; a block within a block has the same one."""
+        before = self._open.get(scope)
+        self._open[scope] = connection
+        try:
+            yield
+        finally:
+            if before is None:
+                del self._open[scope]
 
 
 class _Engines:

@@ -22,6 +22,7 @@ from headway_pipeline.store.engine import Database
 from headway_pipeline.store.holders import Holder, is_dead, this_process
 from headway_pipeline.store.statements import insert_into
 from headway_pipeline.store.tables import locks
+from headway_pipeline.store.tables.columns import UtcDateTime
 
 __all__ = ["HeldLease", "Lease", "Leases", "verify"]
 
@@ -143,6 +144,14 @@ class Leases:
         if row is None or held is None or row.expires_at <= self._now() or is_dead(held.holder):
             return None
         return held
+
+    def lapsed(self) -> dict[str, datetime]:
+        """Owners all of whose leases ended without being given back, and when the last one did."""
+        last = sa.func.max(locks.c.expires_at, type_=UtcDateTime())
+        query = sa.select(locks.c.owner, last.label("ended_at")).where(locks.c.owner.is_not(None))
+        query = query.group_by(locks.c.owner).having(last <= self._now())
+        with self._database.reading() as connection:
+            return {row.owner: row.ended_at for row in connection.execute(query)}
 
     def _renew(self, lease: Lease, stop: threading.Event) -> None:
         while not stop.wait(RENEW_EVERY_S):

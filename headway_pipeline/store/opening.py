@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -120,6 +121,13 @@ class Store:
             OutsideWorkspaceError: this store is within another workspace already.
         """
         return Store(self.database.within(workspace_id), *self._parts)
+
+    def at_once(self) -> AbstractContextManager[None]:
+        """All that this thread asks of this store in the block, in one transaction: a change and what tells of it.
+
+        No network belongs inside.
+        """
+        return self.database.at_once()
 
     def describe(self) -> str:
         """What database this is, without a password."""

@@ -33,6 +33,7 @@ from headway_pipeline_tests.api.fakes import FakeLauncher
 from headway_pipeline_tests.api.serving import served
 from headway_pipeline_tests.cli.conftest import Headway
 from headway_pipeline_tests.sandbox_fixtures import ACCESS_KEY, API_TOKEN, SECRET_KEY, call, company
+from headway_pipeline_tests.store.refusing import refused_entries
 from headway_pipeline_tests.worlds import use_home
 
 YESTERDAY = datetime.now(tz=UTC) - timedelta(days=1)
@@ -122,6 +123,21 @@ def test_fathom_is_registered_once_delivers_and_is_removed(
         ).scalars()
         assert sorted(actions) == ["connector.webhook", "connector.webhook_removed"]
     assert secret.encode() not in (current_settings().home / "headway.db").read_bytes()
+
+
+def test_a_webhook_whose_entry_in_the_audit_log_is_refused_is_taken_back_at_the_source(
+    headway: Headway, store: Store, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect(headway, sandbox, "fathom")
+    with api(store, monkeypatch):
+        with refused_entries(store):
+            assert headway(*ASK, "fathom").code == 1
+        assert [*sandbox.webhooks] == []
+        assert store.webhooks.find(connector(store, "fathom").id) is None
+        assert headway(*ASK, "fathom").code == 0
+        with refused_entries(store):
+            assert headway(*ASK, "fathom", "--remove").code == 1
+        assert store.webhooks.find(connector(store, "fathom").id) is not None
 
 
 def test_gong_is_set_up_by_hand_with_the_steps_and_the_key(

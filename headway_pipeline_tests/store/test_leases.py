@@ -195,3 +195,21 @@ def test_a_writer_that_lost_its_lease_without_noticing_cannot_write(
 def test_leases_of_two_workspaces_do_not_meet(store: Store) -> None:
     with lease(store, place(store, "One"), "a"), lease(store, place(store, "Two"), "b"):
         pass
+
+
+def test_an_owner_whose_leases_all_ended_without_being_given_back_is_found(database_url: str) -> None:
+    times = [NOW]
+    store = open_store(database_url, sealing=lambda: CredentialSealer([TEST_KEY]), now=lambda: times[-1])
+    acme, globex, initech = (place(store, name) for name in ("Acme", "Globex", "Initech"))
+    with lease(store, initech, "ended well"):
+        pass
+    with lease(store, acme, "a run"), lease(store, globex, "another"):
+        assert store.leases.lapsed() == {}
+        ended = NOW + timedelta(seconds=LEASE_S)
+        times.append(ended)
+        assert store.leases.lapsed() == {"a run": ended, "another": ended}
+        # One lease of several that is renewed is a sign of life.
+        with lease(store, initech, "a run"):
+            assert store.leases.lapsed() == {"another": ended}
+    assert store.leases.lapsed() == {}
+    store.close()

@@ -184,15 +184,18 @@ def _add(tenant: Tenant, wired: Wired, source: type[Source], body: ConnectorBody
     credentials = credentials_of(source, body, wired.settings)
     if credentials is None and source.credential_fields:
         raise InputError(f"{source.label} needs credentials", "give the fields of its key, or those of OAuth")
-    connector = tenant.store.connectors.add(
-        tenant.workspace.id,
-        source.name,
-        name=body.name,
-        base_url=address_of(source, body.base_url, wired.settings),
-        credentials=credentials,
-        settings=settings_of(source, body.choices() or {}),
-    )
-    tenant.record("connector.add", f"connector {connector.id}", {"connector_type": source.name})
+    base_url = address_of(source, body.base_url, wired.settings)
+    settings = settings_of(source, body.choices() or {})
+    with tenant.store.at_once():
+        connector = tenant.store.connectors.add(
+            tenant.workspace.id,
+            source.name,
+            name=body.name,
+            base_url=base_url,
+            credentials=credentials,
+            settings=settings,
+        )
+        tenant.record("connector.add", f"connector {connector.id}", {"connector_type": source.name})
     place = f"/api/v1/workspaces/{tenant.workspace.id}/connectors/{connector.id}"
     return created(view(connector), place, connector.updated_at)
 
@@ -216,15 +219,13 @@ def _edit(
             raise InputError("another address needs the credentials again", "send them in the same request")
         changes["base_url"] = address_of(source, body.base_url, wired.settings)
     choices = body.choices()
-    tenant.store.connectors.edit(
-        connector.id,
-        changes,
-        credentials=credentials,
-        settings=None if choices is None else settings_of(source, {**connector.settings, **choices}),
-        seen_at=seen_at,
-    )
+    settings = None if choices is None else settings_of(source, {**connector.settings, **choices})
     changed = sorted({*changes, *(["credentials"] if credentials else []), *(["settings"] if choices else [])})
-    tenant.record("connector.edit", f"connector {connector.id}", {"changed": changed})
+    with tenant.store.at_once():
+        tenant.store.connectors.edit(
+            connector.id, changes, credentials=credentials, settings=settings, seen_at=seen_at
+        )
+        tenant.record("connector.edit", f"connector {connector.id}", {"changed": changed})
 
 
 def _require_own(tenant: Tenant, source: type[Source], connector: Connector, body: Any) -> None:

@@ -38,36 +38,47 @@ class NewPlace(StrictBody):
 def set_verdict(tenant: AsEditor, feature_id: FeatureId, body: NewVerdict) -> FeatureView:
     """A dismissed one leaves features, inbox and counts, and no run brings it back."""
     decide = tenant.store.decisions.accept if body.verdict == "accept" else tenant.store.decisions.dismiss
-    call_id = decide(tenant.workspace.id, feature_id, decided_by=tenant.caller.name, note=body.note)
-    return _decided(tenant, feature_id, call_id, f"feature.{body.verdict}")
+    with tenant.store.at_once():
+        call_id = decide(tenant.workspace.id, feature_id, decided_by=tenant.caller.name, note=body.note)
+        _record(tenant, f"feature.{body.verdict}", feature_id, call_id)
+    return _view(tenant, feature_id)
 
 
 @router.delete("/verdict", responses=refusals(), summary="Take a verdict back")
 def undo_verdict(tenant: AsEditor, feature_id: FeatureId) -> FeatureView:
     """Changes nothing where there is none."""
-    call_id = tenant.store.decisions.undo(tenant.workspace.id, feature_id, Aspect.VERDICT)
-    return _decided(tenant, feature_id, call_id, "feature.undo_verdict")
+    _undo(tenant, feature_id, Aspect.VERDICT, "feature.undo_verdict")
+    return _view(tenant, feature_id)
 
 
 @router.put("/theme", responses=refusals(), summary="Move to a theme, or to the inbox")
 def set_theme(tenant: AsEditor, feature_id: FeatureId, body: NewPlace) -> FeatureView:
     """It stays there whatever the analyst says, while the theme is current."""
-    workspace_id = tenant.workspace.id
-    decided_by = tenant.caller.name
-    call_id = tenant.store.decisions.move(
-        workspace_id, feature_id, body.theme_id, decided_by=decided_by, note=body.note
-    )
-    return _decided(tenant, feature_id, call_id, "feature.move", theme_id=str(body.theme_id))
+    with tenant.store.at_once():
+        call_id = tenant.store.decisions.move(
+            tenant.workspace.id, feature_id, body.theme_id, decided_by=tenant.caller.name, note=body.note
+        )
+        _record(tenant, "feature.move", feature_id, call_id, theme_id=str(body.theme_id))
+    return _view(tenant, feature_id)
 
 
 @router.delete("/theme", responses=refusals(), summary="Take a move back")
 def undo_move(tenant: AsEditor, feature_id: FeatureId) -> FeatureView:
     """It stands where the analyst files it again; changes nothing where it was not moved."""
-    call_id = tenant.store.decisions.undo(tenant.workspace.id, feature_id, Aspect.THEME)
-    return _decided(tenant, feature_id, call_id, "feature.undo_move")
+    _undo(tenant, feature_id, Aspect.THEME, "feature.undo_move")
+    return _view(tenant, feature_id)
 
 
-def _decided(tenant: Tenant, feature_id: UUID, call_id: UUID, action: str, **details: str) -> FeatureView:
+def _undo(tenant: Tenant, feature_id: UUID, aspect: Aspect, action: str) -> None:
+    with tenant.store.at_once():
+        call_id = tenant.store.decisions.undo(tenant.workspace.id, feature_id, aspect)
+        _record(tenant, action, feature_id, call_id)
+
+
+def _record(tenant: Tenant, action: str, feature_id: UUID, call_id: UUID, **details: str) -> None:
     # Under the call, so that the entry goes when the call is erased.
     tenant.record(action, f"message {call_id}", {"feature_id": str(feature_id), **details})
+
+
+def _view(tenant: Tenant, feature_id: UUID) -> FeatureView:
     return feature_view(tenant.store.reading.feature(tenant.workspace.id, feature_id))

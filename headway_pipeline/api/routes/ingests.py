@@ -132,15 +132,16 @@ def add_ingest(tenant: AsEditor, wired: Wired, body: NewIngest, once: Once) -> R
 
     def make() -> Made:
         requests = tenant.store.ingest_requests
-        row = requests.add(
-            tenant.workspace.id,
-            since,
-            until,
-            requested_by=tenant.caller.actor,
-            connector_type=body.connector_type,
-            max_calls=body.limit,
-        )
-        tenant.record("ingest.add", f"ingest {row.id}", {"since": str(since), "until": str(until)})
+        with tenant.store.at_once():
+            row = requests.add(
+                tenant.workspace.id,
+                since,
+                until,
+                requested_by=tenant.caller.actor,
+                connector_type=body.connector_type,
+                max_calls=body.limit,
+            )
+            tenant.record("ingest.add", f"ingest {row.id}", {"since": str(since), "until": str(until)})
         run_id = wired.launcher.launch(row)
         if run_id is not None:
             requests.record_run(row.workspace_id, row.id, run_id)

@@ -110,8 +110,9 @@ def add_theme(tenant: AsEditor, body: NewTheme, once: Once) -> Response:
     """Calls are filed again under the workspace's themes by the next run over their days."""
 
     def make() -> Made:
-        row = tenant.store.themes.add(tenant.workspace.id, **body.model_dump())
-        tenant.record("theme.add", f"theme {row.theme.id}")
+        with tenant.store.at_once():
+            row = tenant.store.themes.add(tenant.workspace.id, **body.model_dump())
+            tenant.record("theme.add", f"theme {row.theme.id}")
         return created(view(row), f"{_place(tenant)}/{row.theme.id}", row.updated_at)
 
     return once.answer(make)
@@ -135,8 +136,9 @@ def edit_theme(tenant: AsEditor, theme_id: ThemeId, body: ThemeEdit, guard: Guar
     row = tenant.store.themes.find(tenant.workspace.id, str(theme_id))
     changes = body.model_dump(exclude_none=True)
     seen_at = guard.hold(view(row), row.updated_at)
-    edited = tenant.store.themes.edit(theme_id, seen_at=seen_at, **changes)
-    tenant.record("theme.edit", f"theme {theme_id}", {"changed": sorted(changes)})
+    with tenant.store.at_once():
+        edited = tenant.store.themes.edit(theme_id, seen_at=seen_at, **changes)
+        tenant.record("theme.edit", f"theme {theme_id}", {"changed": sorted(changes)})
     return show(view(edited), edited.updated_at)
 
 

@@ -104,16 +104,17 @@ def add_workspace(operator: AsOperator, wired: Wired, body: NewWorkspace, once: 
     """Its slug is its partition in Dagster, which gets it within half a minute."""
 
     def make() -> Made:
-        workspace = wired.store.workspaces.add(
-            body.name, slug=body.slug, vendor_domains=frozenset(body.vendor_domains)
-        )
-        wired.store.audit_log.record(
-            workspace.id,
-            actor=operator.actor,
-            action="workspace.add",
-            subject=f"workspace {workspace.id}",
-            details={"slug": workspace.slug},
-        )
+        with wired.store.at_once():
+            workspace = wired.store.workspaces.add(
+                body.name, slug=body.slug, vendor_domains=frozenset(body.vendor_domains)
+            )
+            wired.store.audit_log.record(
+                workspace.id,
+                actor=operator.actor,
+                action="workspace.add",
+                subject=f"workspace {workspace.id}",
+                details={"slug": workspace.slug},
+            )
         return created(view(workspace), f"/api/v1/workspaces/{workspace.id}", workspace.updated_at)
 
     return once.answer(make)
@@ -139,12 +140,13 @@ def edit_workspace(tenant: AsAdmin, body: WorkspaceEdit, guard: Guarded) -> Resp
         raise NotPermittedError("only an operator may deactivate or activate a workspace", "ask one")
     changes = body.model_dump(exclude_none=True)
     seen_at = guard.hold(view(tenant.workspace), tenant.workspace.updated_at)
-    edited = tenant.store.workspaces.edit(
-        tenant.workspace.id,
-        name=body.name,
-        vendor_domains=None if body.vendor_domains is None else frozenset(body.vendor_domains),
-        is_active=body.is_active,
-        seen_at=seen_at,
-    )
-    tenant.record("workspace.edit", f"workspace {edited.id}", {"changed": sorted(changes)})
+    with tenant.store.at_once():
+        edited = tenant.store.workspaces.edit(
+            tenant.workspace.id,
+            name=body.name,
+            vendor_domains=None if body.vendor_domains is None else frozenset(body.vendor_domains),
+            is_active=body.is_active,
+            seen_at=seen_at,
+        )
+        tenant.record("workspace.edit", f"workspace {edited.id}", {"changed": sorted(changes)})
     return show(view(edited), edited.updated_at)
