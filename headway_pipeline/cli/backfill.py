@@ -10,7 +10,15 @@ import click
 from headway_pipeline.cli.backfill_plan import Piece, plan_pieces
 from headway_pipeline.cli.batches import as_data, land_answers, open_batches, words_on
 from headway_pipeline.cli.budget import budget_option
-from headway_pipeline.cli.context import made_format_option, opened, read_day, ready_settings, verbose_option
+from headway_pipeline.cli.context import (
+    made_format_option,
+    opened,
+    read_day,
+    ready_settings,
+    refuse_inactive,
+    refuse_unusable_range,
+    verbose_option,
+)
 from headway_pipeline.cli.output import say, show_json
 from headway_pipeline.model.errors import HeadwayError, InputError
 from headway_pipeline.model.windows import days_between
@@ -87,19 +95,20 @@ def _days(since: date | None, until: date | None) -> tuple[date, date]:
 
     today = datetime.now(tz=UTC).date()
     last = until or today
-    if since is None or since > last:
-        raise InputError(f"the range from {since} to {last} is reversed", "name its first day in --since")
-    if last > today:
-        raise InputError(f"{last} is in the future", f"name a day up to {today} (UTC) in --until")
-    refuse_early_days(ready_settings(), since)
-    return since, last
+    # It is a required option.
+    first = since or last
+    refuse_unusable_range(first, last, today)
+    refuse_early_days(ready_settings(), first)
+    return first, last
 
 
 def _workspaces(named: str | None) -> list[Workspace]:
     with opened() as store:
         found = [store.workspaces.find(named)] if named is not None else store.workspaces.list()
     if not found:
-        raise InputError("there is no workspace", "add one with `headway workspace add NAME`")
+        raise InputError("there is no active workspace", "add one with `headway workspace add NAME`")
+    for workspace in found:
+        refuse_inactive(workspace)
     return list(found)
 
 

@@ -92,7 +92,7 @@ def add(
     say(f"try it with `headway connector check --workspace-id {workspace.slug} {connector.name}`")
 
 
-@command.command()
+@command.command(short_help="Give CONNECTOR new credentials or an address.")
 @workspace_option
 @click.argument("connector")
 @click.option("--base-url", help='Another API address, or "" for the source\'s default; needs the credentials again.')
@@ -261,7 +261,7 @@ def list_(workspace_ref: str, show_all: bool, output_format: str, verbose: bool)
     show(rows, COLUMNS, output_format, empty="no connectors yet: see `headway connector add --help`")
 
 
-@command.command()
+@command.command(short_help="Try CONNECTOR and say what it may see.")
 @workspace_option
 @click.argument("connector")
 @made_format_option

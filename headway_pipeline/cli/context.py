@@ -12,6 +12,7 @@ import click
 
 from headway_pipeline.cli.output import say
 from headway_pipeline.model.errors import InputError
+from headway_pipeline.model.workspaces import Workspace
 from headway_pipeline.settings import Settings, current_settings
 
 __all__ = [
@@ -23,6 +24,9 @@ __all__ = [
     "read_day",
     "ready_settings",
     "record",
+    "refuse_inactive",
+    "refuse_reversed",
+    "refuse_unusable_range",
     "verbose_option",
     "workspace_option",
 ]
@@ -109,3 +113,38 @@ def read_day(given: str | None, option: str) -> date | None:
     if not FIRST_YEAR <= day.year <= LAST_YEAR:
         raise InputError(f"{option} {given} is out of reach", f"name a day from {FIRST_YEAR} to {LAST_YEAR}")
     return day
+
+
+def refuse_unusable_range(first: date, last: date, today: date) -> None:
+    """Refuse days that no run can do.
+
+    Raises:
+        InputError: a day is in the future, or the range is reversed.
+    """
+    for day, option in ((last, "--until"), (first, "--since")):
+        if day > today:
+            raise InputError(f"{day} is in the future", f"name a day up to {today} (UTC) in {option}")
+    refuse_reversed(first, last)
+
+
+def refuse_reversed(first: date, last: date) -> None:
+    """Refuse a range that ends before it begins.
+
+    Raises:
+        InputError: it does.
+    """
+    if first > last:
+        raise InputError(f"the range from {first} to {last} is reversed", "name its first day in --since")
+
+
+def refuse_inactive(workspace: Workspace) -> None:
+    """Refuse to ingest a workspace that was deactivated.
+
+    Raises:
+        InputError: it was.
+    """
+    if not workspace.is_active:
+        raise InputError(
+            f"the workspace {workspace.slug} is inactive",
+            f"take it up again with `headway workspace edit --workspace-id {workspace.slug} --active`",
+        )

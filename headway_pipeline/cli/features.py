@@ -6,7 +6,7 @@ import click
 
 from headway_pipeline.cli.context import opened
 from headway_pipeline.cli.output import show
-from headway_pipeline.cli.reading import FEATURE_COLUMNS, feature_filters, feature_row, listing
+from headway_pipeline.cli.reading import FEATURE_COLUMNS, feature_filters, feature_row, listing, nothing_found
 from headway_pipeline.model.filters import FeatureFilter
 
 __all__ = ["command"]
@@ -25,7 +25,8 @@ def command(
     with opened() as store:
         workspace = store.workspaces.find(workspace_ref)
         themes = tuple(store.themes.find(workspace.id, named).theme.id for named in theme)
-        found = store.reading.features(workspace.id, replace(where, theme_ids=themes), limit=limit)
+        where = replace(where, theme_ids=themes)
+        found = store.reading.features(workspace.id, where, limit=limit)
     rows = [feature_row(row, link_to) for row in found]
-    empty = f"no features (yet): `headway status --workspace-id {workspace.slug}` says where the calls stand"
-    show(rows, FEATURE_COLUMNS, output_format, empty=empty)
+    remedy = f"`headway status --workspace-id {workspace.slug}` says where the calls stand"
+    show(rows, FEATURE_COLUMNS, output_format, empty=nothing_found("features", where, remedy))

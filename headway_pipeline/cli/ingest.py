@@ -15,7 +15,15 @@ from headway_pipeline.cli.budget import (
     reading_run,
     shown_estimate,
 )
-from headway_pipeline.cli.context import opened, read_day, ready_settings, verbose_option, workspace_option
+from headway_pipeline.cli.context import (
+    opened,
+    read_day,
+    ready_settings,
+    refuse_inactive,
+    refuse_unusable_range,
+    verbose_option,
+    workspace_option,
+)
 from headway_pipeline.cli.output import MOST_ROWS, say, show_made
 from headway_pipeline.model.errors import InputError
 from headway_pipeline.model.windows import days_between
@@ -74,16 +82,33 @@ def command(
     first, last = _days(days_back, read_day(since, "--since"), read_day(until, "--until"))
     with opened() as store:
         workspace = store.workspaces.find(workspace_ref)
+        types = {connector.connector_type for connector in store.connectors.list(workspace.id)}
+    refuse_inactive(workspace)
     if connector_type is not None:
-        from headway_pipeline.sources.discovery import find_source
-
-        connector_type = find_source(connector_type).name
+        connector_type = _connected(connector_type, workspace, types)
     bounds: dict[str, Any] = {"limit": limit, "connector_type": connector_type, "budget_usd": budget_usd}
     if estimate:
         return _estimate(workspace, first, last, output_format, verbose=verbose, **bounds)
     report = ingest_workspace(workspace, first, last, verbose=verbose, **bounds)
     report.show(output_format)
     return report.exit_code
+
+
+def _connected(named: str, workspace: Workspace, types: set[str]) -> str:
+    """The source that is named.
+
+    Raises:
+        InputError: there is no such source, or the workspace has no active connector to it.
+    """
+    from headway_pipeline.sources.discovery import find_source
+
+    source = find_source(named)
+    if source.name not in types:
+        raise InputError(
+            f"{workspace.slug} has no active connector to {source.label} (it has: {', '.join(sorted(types)) or 'none'})",
+            f"add one with `headway connector add --workspace-id {workspace.slug} --type {source.name}`",
+        )
+    return source.name
 
 
 def _estimate(workspace: Workspace, since: date, until: date, output_format: str, **bounds: Any) -> int:
@@ -117,10 +142,7 @@ def _days(days_back: int | None, since: date | None, until: date | None) -> tupl
         raise InputError("--days-back and --since say the same in two ways", "give one of them")
     last = until or today
     first = since or last - timedelta(days=DEFAULT_DAYS_BACK if days_back is None else days_back)
-    if first > last:
-        raise InputError(f"the range from {first} to {last} is reversed", "name its first day in --since")
-    if last > today:
-        raise InputError(f"{last} is in the future", f"name a day up to {today} (UTC) in --until")
+    refuse_unusable_range(first, last, today)
     return first, last
 
 

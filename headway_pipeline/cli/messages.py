@@ -4,7 +4,7 @@ import click
 
 from headway_pipeline.cli.context import opened
 from headway_pipeline.cli.output import Column, show
-from headway_pipeline.cli.reading import call_filters, listing
+from headway_pipeline.cli.reading import call_filters, listing, nothing_found
 from headway_pipeline.model.filters import CallFilter, MessageFilter
 from headway_pipeline.model.ledger import MessageState, ReasonCode
 
@@ -44,4 +44,5 @@ def command(
         workspace = store.workspaces.find(workspace_ref)
         found = store.reading.messages(workspace.id, where, limit=limit)
     rows = [{name: row[name] for name in SHOWN} for row in found]
-    show(rows, COLUMNS, output_format, empty=f"no calls: try `headway ingest --workspace-id {workspace.slug}`")
+    remedy = f"try `headway ingest --workspace-id {workspace.slug}`"
+    show(rows, COLUMNS, output_format, empty=nothing_found("calls", where, remedy))

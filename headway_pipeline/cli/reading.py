@@ -6,12 +6,12 @@ from typing import Any, TypeVar
 
 import click
 
-from headway_pipeline.cli.context import quiet_verbose_option, read_day, workspace_option
+from headway_pipeline.cli.context import quiet_verbose_option, read_day, refuse_reversed, workspace_option
 from headway_pipeline.cli.output import MOST_ROWS, Column, clock, format_option
 from headway_pipeline.model.features import FeatureType, Sentiment, Urgency
 from headway_pipeline.model.filters import CallFilter, Decided, FeatureFilter
 
-__all__ = ["FEATURE_COLUMNS", "call_filters", "feature_filters", "feature_row", "listing"]
+__all__ = ["FEATURE_COLUMNS", "call_filters", "feature_filters", "feature_row", "listing", "nothing_found"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -30,6 +30,8 @@ def call_filters(command: Callable[..., None]) -> Callable[..., None]:
         *, source: tuple[str, ...], account: str | None, since: str | None, until: str | None, **given: Any
     ) -> None:
         first, last = read_day(since, "--since"), read_day(until, "--until")
+        if first is not None and last is not None:
+            refuse_reversed(first, last)
         command(calls=CallFilter(sources=source, account=account, since=first, until=last), **given)
 
     return _with_options(
@@ -90,6 +92,16 @@ def _with_options(command: Command, *options: Callable[[Command], Command]) -> C
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def nothing_found(what: str, where: object, remedy: str) -> str:
+    """Why a listing is empty: nothing fits what was asked for, or there is nothing at all.
+
+    Args:
+        where: the filter that was given; a new one of its type asks for everything.
+        remedy: what to do where there is nothing at all.
+    """
+    return f"no {what} yet: {remedy}" if where == type(where)() else f"no {what} of that kind: ask for less at once"
 
 
 def feature_row(found: Any, link: Callable[[str, str | None, int | None], str | None]) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from headway_pipeline.cli.context import (
     opened,
     read_day,
     ready_settings,
+    refuse_inactive,
+    refuse_unusable_range,
     verbose_option,
     workspace_option,
 )
@@ -52,6 +54,7 @@ def command(
     first = max(first, ready_settings().start_date)
     with opened() as store:
         workspace = store.workspaces.find(workspace_ref)
+        refuse_inactive(workspace)
         nothing = _reopen(store, workspace, days_between(first, last), is_agreed=yes)
     if nothing is not None:
         show_made({"workspace": workspace.slug, "reopened": 0}, output_format, nothing)
@@ -83,7 +86,9 @@ def _reopen(store: Store, workspace: Workspace, days: list[date], *, is_agreed: 
 
 
 def _days(since: date | None, until: date | None) -> tuple[date, date]:
-    last = until or datetime.now(tz=UTC).date()
-    if since is None or since > last:
-        raise InputError(f"the range from {since} to {last} is reversed", "name its first day in --since")
-    return since, last
+    today = datetime.now(tz=UTC).date()
+    last = until or today
+    # It is a required option.
+    first = since or last
+    refuse_unusable_range(first, last, today)
+    return first, last

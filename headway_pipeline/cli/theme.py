@@ -13,6 +13,7 @@ from headway_pipeline.cli.context import (
     workspace_option,
 )
 from headway_pipeline.cli.output import Column, format_option, say, show, show_made
+from headway_pipeline.model.errors import InputError
 from headway_pipeline.model.workspaces import Workspace
 
 __all__ = ["command"]
@@ -104,6 +105,8 @@ def edit(
     verbose: bool,  # noqa: ARG001
 ) -> None:
     """Edit THEME (name or id); what is left out stays as it is."""
+    if name is None and description is None and color is None and icon is None:
+        raise InputError("nothing to change is named", "give --name, --description, --color or --icon")
     with changing() as store:
         workspace = store.workspaces.find(workspace_ref)
         row = store.themes.find(workspace.id, theme)
@@ -116,7 +119,7 @@ def edit(
     _tell_refiling(workspace, first_day)
 
 
-@command.command()
+@command.command(short_help="Archive THEME; its features go elsewhere.")
 @workspace_option
 @click.argument("theme")
 @verbose_option

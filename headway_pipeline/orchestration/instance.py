@@ -61,6 +61,9 @@ nux:
 compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
+# Lines and failures, not every event: a month of one workspace is some hundred of those, and the pages have them.
+python_logs:
+  python_log_level: INFO
 # One run of a workspace at a time: two would wait for the same lease on its ledger. Runs from the UI over several
 # workspaces have no such tag; the lease keeps them right.
 concurrency:

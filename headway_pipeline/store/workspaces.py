@@ -1,6 +1,7 @@
 """Workspaces, connectors and themes: what people set up."""
 
 import re
+import unicodedata
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from headway_pipeline.store.tables import themes, workspaces
 __all__ = ["ThemeRow", "Themes", "Workspaces", "as_uuid", "is_slug"]
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+DOMAIN = re.compile(r"[^\W_](?:[\w.-]{0,251}[^\W_])?")
 
 
 def as_uuid(named: str) -> uuid.UUID | None:
@@ -37,19 +39,27 @@ def is_slug(text: str) -> bool:
 
 
 def slug_of(name: str) -> str:
-    """A slug made from a name: lower case, everything else than letters and digits becomes one dash."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:63].strip("-")
+    """A slug made from a name: lower case without accents, what is no letter or digit becomes one dash.
+
+    Empty where no letter of a to z and no digit is in it.
+    """
+    letters = (char for char in unicodedata.normalize("NFKD", name.lower()) if not unicodedata.combining(char))
+    return re.sub(r"[^a-z0-9]+", "-", "".join(letters)).strip("-")[:63].strip("-")
 
 
 def clean_domains(given: frozenset[str]) -> list[str]:
     """E-mail domains in one spelling.
 
     Raises:
-        InputError: one is empty.
+        InputError: one is empty, or nobody's address can end with it.
     """
     domains = sorted({domain.strip().lower().lstrip("@") for domain in given})
     if not all(domains):
         raise InputError("an e-mail domain is empty", "give one like acme.example, or none")
+    for domain in domains:
+        # One that fits nobody would let the team's own people be quoted as customers.
+        if not DOMAIN.fullmatch(domain):
+            raise InputError(f"{domain!r} is no e-mail domain", "give one like acme.example")
     return domains
 
 
@@ -67,10 +77,13 @@ class Workspaces:
             InputError: no usable slug.
             AlreadyExistsError: the slug is taken.
         """
+        if not name.strip():
+            raise InputError("a workspace needs a name", "give one, e.g. Acme")
         chosen = slug or slug_of(name)
-        if not name.strip() or not SLUG.fullmatch(chosen):
+        if not SLUG.fullmatch(chosen):
+            words = f"{chosen!r} is no slug" if chosen else f"no slug can be made from {name!r}"
             raise InputError(
-                f"{chosen!r} is no slug for a workspace", "use letters a-z, digits and dashes, e.g. --slug acme"
+                f"{words} for a workspace", "use letters a-z, digits and dashes, e.g. --slug acme"
             )
         domains = clean_domains(vendor_domains)
         row = {"id": derived_id("workspace", chosen), "slug": chosen, "name": name.strip(), "vendor_domains": domains}
@@ -93,9 +106,10 @@ class Workspaces:
         with self._database.reading() as connection:
             row = connection.execute(sa.select(workspaces).where(condition)).mappings().first()
         if row is None:
-            known = ", ".join(workspace.slug for workspace in self.list()) or "there are none yet"
+            known = ", ".join(workspace.slug for workspace in self.list(include_inactive=True))
+            remedy = f"use one of these ({known}) or " if known else "there are none yet: make one with "
             raise UnknownThingError(
-                f"there is no workspace {named!r}", f"use one of these ({known}) or `headway workspace add NAME`"
+                f"there is no workspace {named!r}", f"{remedy}`headway workspace add NAME`"
             )
         return _workspace(row)
 
@@ -224,7 +238,7 @@ class Themes:
         return self.find(workspace_id, str(key))
 
     def find(self, workspace_id: uuid.UUID, named: str) -> ThemeRow:
-        """By id or name.
+        """By id or name; a name that is written in other case only where it means one theme.
 
         Raises:
             UnknownThingError: there is none; the words name those there are.
@@ -234,10 +248,15 @@ class Themes:
         query = sa.select(themes).where(themes.c.workspace_id == workspace_id, condition)
         with self._database.reading() as connection:
             row = connection.execute(query).mappings().first()
-        if row is None:
-            known = ", ".join(found.theme.name for found in self.list(workspace_id)) or "there are none yet"
-            raise UnknownThingError(f"there is no theme {named!r}", f"use one of these: {known}")
-        return _theme_row(row)
+        if row is not None:
+            return _theme_row(row)
+        listed = self.list(workspace_id)
+        alike = [found for found in listed if found.theme.name.casefold() == named.strip().casefold()]
+        if len(alike) != 1:
+            known = ", ".join(found.theme.name for found in listed)
+            remedy = f"use one of these: {known}" if known else "there are none yet: add one with `headway theme add`"
+            raise UnknownThingError(f"there is no theme {named!r}", remedy)
+        return alike[0]
 
     def list(self, workspace_id: uuid.UUID, *, include_archived: bool = False) -> "list[ThemeRow]":
         """In the order people gave them."""
