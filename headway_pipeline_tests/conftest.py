@@ -12,6 +12,7 @@ from headway_pipeline.store.configured import open_configured_store
 from headway_pipeline.store.schema import upgrade_database
 from headway_pipeline.store.sealing import CredentialSealer
 from headway_pipeline_tests.databases import Postgres, running_postgres
+from headway_pipeline_tests.fresh_databases import FreshDatabases
 from headway_pipeline_tests.worlds import use_home
 
 # The same examples at every run, whatever else the machine does; `--hypothesis-profile=default` searches on.
@@ -35,6 +36,14 @@ def postgres_template(postgres: Postgres) -> str:
     url = postgres.create()
     upgrade_database(url)
     return str(make_url(url).database)
+
+
+@pytest.fixture(scope="session")
+def fresh_databases(postgres: Postgres, postgres_template: str) -> Iterator[FreshDatabases]:
+    """Migrated, empty databases to lend to one test after another."""
+    databases = FreshDatabases(postgres, postgres_template)
+    yield databases
+    databases.close()
 
 
 @pytest.fixture(scope="session")
@@ -67,10 +76,10 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         path.write_bytes(template.read_bytes())
         yield f"sqlite:///{path}"
         return
-    postgres: Postgres = request.getfixturevalue("postgres")
-    url = postgres.create(template=request.getfixturevalue("postgres_template"))
+    databases: FreshDatabases = request.getfixturevalue("fresh_databases")
+    url = databases.lend()
     yield url
-    postgres.drop(url)
+    databases.give_back(url)
 
 
 @pytest.fixture

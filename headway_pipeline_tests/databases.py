@@ -40,6 +40,15 @@ class Postgres:
             connection.exec_driver_sql(f'CREATE DATABASE "{name}"{copied}')
         return self._url.set(database=name).render_as_string(hide_password=False)
 
+    def rename(self, url: str) -> str:
+        """End every session in a database and give it a new name; returns its URL."""
+        name, new = make_url(url).database, f"headway_{secrets.token_hex(6)}"
+        ending = sa.text("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = :name")
+        with self._engine.connect() as connection:
+            connection.execute(ending, {"name": name})
+            connection.exec_driver_sql(f'ALTER DATABASE "{name}" RENAME TO "{new}"')
+        return self._url.set(database=new).render_as_string(hide_password=False)
+
     def drop(self, url: str) -> None:
         """Remove a database that `create` made."""
         with self._engine.connect() as connection:
