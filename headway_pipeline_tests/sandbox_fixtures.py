@@ -12,8 +12,8 @@ from headway_pipeline.sandbox.world import Company, SandboxCall, Speaker, Uttera
 from headway_pipeline.sources.contract import CallRef, Connection, Page
 from headway_pipeline.sources.discovery import connect
 from headway_pipeline.sources.fathom import FathomSource
+from headway_pipeline.sources.gate import Answer, CostClass
 from headway_pipeline.sources.gong import GongSource
-from headway_pipeline.sources.rest import Answer, CostClass
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 WINDOW = TimeWindow(NOW - timedelta(days=7), NOW)

@@ -13,7 +13,7 @@ from headway_pipeline.ingestion.run import Allowance, Effects, SourceTuning
 from headway_pipeline.model.errors import Failing, RateLimitedError, RequestsSpentError
 from headway_pipeline.model.windows import day_end
 from headway_pipeline.model.workspaces import Connector
-from headway_pipeline.sources.rest import Answer, CostClass
+from headway_pipeline.sources.gate import Answer, CostClass
 from headway_pipeline.store.quotas import Decide, RequestMade
 
 __all__ = ["Limiter", "QuotaBook"]
@@ -33,7 +33,7 @@ class QuotaBook(Protocol):
 
 
 class Limiter:
-    """Paces the requests of one connector. Implements `sources.rest.Gate`."""
+    """Paces the requests of one connector. Implements `sources.gate.Gate`."""
 
     def __init__(
         self,

@@ -16,7 +16,7 @@ from http import HTTPStatus
 from typing import Any
 
 from headway_pipeline.sources.contract import Bucket
-from headway_pipeline.sources.rest import Answer, CostClass
+from headway_pipeline.sources.gate import Answer, CostClass
 
 __all__ = ["Quota", "Verdict", "Window", "admit", "closed", "learn", "read_quota", "stored_quota"]
 

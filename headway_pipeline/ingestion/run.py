@@ -16,7 +16,7 @@ from headway_pipeline.model.ledger import ReasonCode
 from headway_pipeline.model.usage import Usage
 from headway_pipeline.model.workspaces import Workspace
 from headway_pipeline.sources.contract import Bucket, Source
-from headway_pipeline.sources.rest import CostClass
+from headway_pipeline.sources.gate import CostClass
 from headway_pipeline.store import Lease, Store
 
 __all__ = [

@@ -22,7 +22,7 @@ from headway_pipeline.orchestration.descriptions import described, explained
 from headway_pipeline.orchestration.process_names import process_tags
 from headway_pipeline.settings import current_settings
 from headway_pipeline.sources.contract import Bucket, Source
-from headway_pipeline.sources.rest import CostClass
+from headway_pipeline.sources.gate import CostClass
 from headway_pipeline.store import Lease, Store
 from headway_pipeline.store.configured import open_configured_store
 

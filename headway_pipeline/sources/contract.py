@@ -17,7 +17,7 @@ from headway_pipeline.model.errors import InputError, Refusal, WebhookRefusedErr
 from headway_pipeline.model.ledger import Presence
 from headway_pipeline.model.windows import TimeWindow
 from headway_pipeline.model.workspaces import Credentials
-from headway_pipeline.sources.rest import CostClass
+from headway_pipeline.sources.gate import CostClass
 from headway_pipeline.sources.webhooks import (
     Hint,
     RegisteredWebhook,

@@ -19,9 +19,10 @@ from headway_pipeline.model.errors import ConfigurationError, InputError, Unknow
 from headway_pipeline.model.workspaces import Credentials
 from headway_pipeline.sources.addresses import trim_base_url
 from headway_pipeline.sources.contract import Connection, CredentialField, HttpSource, Source
+from headway_pipeline.sources.gate import Gate
 from headway_pipeline.sources.normalise import utc_time
 from headway_pipeline.sources.oauth import OAUTH_OPTIONAL, OAUTH_REQUIRED
-from headway_pipeline.sources.rest import Gate, RestClient
+from headway_pipeline.sources.rest import RestClient
 
 if TYPE_CHECKING:
     import requests

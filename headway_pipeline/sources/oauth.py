@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 from headway_pipeline.model.errors import Failing, SourceContractError, SourceError
 from headway_pipeline.model.workspaces import Credentials
 from headway_pipeline.sources.contract import OAuth, Source
+from headway_pipeline.sources.gate import Gate
 from headway_pipeline.sources.normalise import text_or_none, utc_time, whole_number
-from headway_pipeline.sources.rest import Gate, RestClient
+from headway_pipeline.sources.rest import RestClient
 
 if TYPE_CHECKING:
     import requests

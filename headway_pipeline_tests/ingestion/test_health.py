@@ -25,7 +25,7 @@ from headway_pipeline.model.windows import TimeWindow
 from headway_pipeline.model.workspaces import Connector, ConnectorHealth, Credentials, Drift
 from headway_pipeline.orchestration.connector_health import ERROR, WARN, severity_of
 from headway_pipeline.sources.contract import BadRecord, Page
-from headway_pipeline.sources.rest import Answer, CostClass
+from headway_pipeline.sources.gate import Answer, CostClass
 from headway_pipeline.store import Store
 from headway_pipeline_tests.ingestion.fakes import AT, NOW, Bench, FakeSource, bench, call
 

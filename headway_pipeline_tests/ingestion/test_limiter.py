@@ -19,7 +19,7 @@ from headway_pipeline.model.errors import (
     TransientSourceError,
 )
 from headway_pipeline.sources.contract import Bucket
-from headway_pipeline.sources.rest import Answer, CostClass
+from headway_pipeline.sources.gate import Answer, CostClass
 from headway_pipeline_tests.ingestion.fakes import AT, NOW, Clock
 from headway_pipeline_tests.ingestion.quotas import MemoryBook, limiter
 

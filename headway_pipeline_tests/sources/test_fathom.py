@@ -26,8 +26,8 @@ from headway_pipeline.sandbox.server import Sandbox
 from headway_pipeline.sandbox.world import SandboxCall, Speaker
 from headway_pipeline.sources.contract import Absence, CallRef, Hydration, NotHydrated, Page
 from headway_pipeline.sources.fathom import FathomSource
+from headway_pipeline.sources.gate import CostClass
 from headway_pipeline.sources.people import Speakers
-from headway_pipeline.sources.rest import CostClass
 from headway_pipeline_tests.sandbox_fixtures import (
     CUSTOMER,
     NOW,

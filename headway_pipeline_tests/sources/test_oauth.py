@@ -18,9 +18,9 @@ from headway_pipeline.sandbox.server import Sandbox
 from headway_pipeline.sources.contract import Absence, CallRef, Connection, HttpSource, Hydration, NotHydrated, Source
 from headway_pipeline.sources.discovery import connect, read_credentials
 from headway_pipeline.sources.fathom import FathomSource
+from headway_pipeline.sources.gate import CostClass
 from headway_pipeline.sources.gong import GongSource
 from headway_pipeline.sources.oauth import is_due
-from headway_pipeline.sources.rest import CostClass
 from headway_pipeline_tests.sandbox_fixtures import NOW, Instead, MovableClock, OpenGate, world_of
 
 OAUTH = {"client_id": "id", "client_secret": "hush-secret", "refresh_token": "hush-refresh"}

@@ -24,7 +24,8 @@ from headway_pipeline.model.errors import (
 from headway_pipeline.sandbox.exchange import Reply, Request, html_reply, json_reply
 from headway_pipeline.sandbox.server import Sandbox
 from headway_pipeline.sandbox.world import World
-from headway_pipeline.sources.rest import CostClass, RestClient
+from headway_pipeline.sources.gate import CostClass
+from headway_pipeline.sources.rest import RestClient
 from headway_pipeline_tests.sandbox_fixtures import Instead, OpenGate
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

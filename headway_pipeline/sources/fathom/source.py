@@ -40,6 +40,7 @@ from headway_pipeline.sources.contract import (
 from headway_pipeline.sources.fathom.calls import KNOWN_FIELDS, CallParser, shared_with_nobody, started_at
 from headway_pipeline.sources.fathom.search import CREATED_WITHIN, Search, created_in, creation_of
 from headway_pipeline.sources.fathom.transcripts import segments_of
+from headway_pipeline.sources.gate import CostClass
 from headway_pipeline.sources.normalise import (
     count_unknown_fields,
     objects,
@@ -48,7 +49,7 @@ from headway_pipeline.sources.normalise import (
     with_parameter,
 )
 from headway_pipeline.sources.oauth import bearer
-from headway_pipeline.sources.rest import CostClass, RestClient
+from headway_pipeline.sources.rest import RestClient
 from headway_pipeline.sources.webhooks import (
     Hint,
     RegisteredWebhook,
