@@ -1,5 +1,6 @@
 """`headway status`: where every call stands, how the connectors are, and how far behind it all is."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -13,10 +14,12 @@ from headway_pipeline.model.windows import days_between
 
 __all__ = ["command"]
 
-COUNTS_A_DAY = (
-    *("listed", "held", "difference", "waiting", "done", "private", "forbidden", "set_aside"),
-    *("deleted", "missing", "elsewhere", "outside"),
-)
+COUNTS_A_DAY = ("listed", "held", "difference", "waiting", "done")
+#: What most days have none of: a table for people leaves out what no day has.
+RARE_COUNTS = ("private", "forbidden", "set_aside", "deleted", "missing", "elsewhere", "outside")
+
+
+DAY_FIELDS = ("day", "connector", *COUNTS_A_DAY, *RARE_COUNTS, "completed_at", "error")
 
 
 def _count(name: str) -> Column:
@@ -27,11 +30,11 @@ def _moment(at: datetime | None) -> str:
     return f"{at:%Y-%m-%d %H:%M}" if at else ""
 
 
-LEDGER_COLUMNS = (
-    Column("source", lambda row: row["source"]),
-    Column("state", lambda row: str(row["state"]).replace("_", " ")),
-    Column("calls", lambda row: str(row["calls"])),
-)
+def _words(of: str) -> Column:
+    return Column(of, lambda row: str(row[of]).replace("_", " "))
+
+
+LEDGER_COLUMNS = (_words("source"), _words("state"), _count("calls"))
 CONNECTOR_COLUMNS = (
     Column("connector", lambda row: row["name"]),
     Column("health", lambda row: row["health_words"]),
@@ -41,21 +44,21 @@ CONNECTOR_COLUMNS = (
     Column("missing", lambda row: f"{row['missing']}" + (f" ({row['held']} held)" if row["held"] else "")),
     Column("what to know", lambda row: row["last_error"] or row["advice"] or "", ratio=1),
 )
-WAITING_COLUMNS = (
-    Column("source", lambda row: row["source"]),
-    Column("state", lambda row: str(row["state"]).replace("_", " ")),
-    Column("calls", lambda row: str(row["calls"])),
-    Column("why", lambda row: row["reason"], ratio=1),
+REASON_COLUMNS = (
+    *LEDGER_COLUMNS,
+    _words("reason"),
+    Column("for example", lambda row: row["example"], ratio=1),
 )
 
 
-DAY_COLUMNS = (
-    Column("day", lambda row: str(row["day"])),
-    Column("connector", lambda row: row["connector"]),
-    *map(_count, COUNTS_A_DAY),
-    Column("listed at", lambda row: f"{row['completed_at']:%Y-%m-%d %H:%M}" if row["completed_at"] else ""),
-    Column("error", lambda row: row["error"] or "", ratio=1),
-)
+def _day_columns(counts: Iterable[str]) -> tuple[Column, ...]:
+    return (
+        Column("day", lambda row: str(row["day"])),
+        Column("connector", lambda row: row["connector"]),
+        *map(_count, counts),
+        Column("listed at", lambda row: _moment(row["completed_at"])),
+        Column("error", lambda row: row["error"] or "", ratio=1),
+    )
 
 
 @click.command(name="status")
@@ -73,9 +76,10 @@ def command(
     output_format: str,
     verbose: bool,  # noqa: ARG001
 ) -> None:
-    """Show the ledger by source and state, the connectors' health and completeness, the lag, and what models cost.
+    """Show where calls stand and why, the connectors' health and completeness, the lag, and what models cost.
 
-    With --days or --since also what each connector listed of each day against what the ledger holds of it.
+    With --days or --since also what each connector listed of each day against what the ledger holds of it. As CSV,
+    only that, or else only the counts of the ledger.
     """
     shown = _shown_days(days, read_day(since, "--since"))
     with opened() as store:
@@ -92,30 +96,56 @@ def command(
         "since": held.acquired_at,
     }
     if output_format == "json":
-        show_json({"workspace": workspace.slug, **status}, default=str, indent=2)
+        show_json({"workspace": workspace.slug, **status}, indent=2)
         return
     if output_format == "csv":
-        rows, columns = (status["ledger"], LEDGER_COLUMNS) if shown is None else (status["days"], DAY_COLUMNS)
+        every_day = _day_columns((*COUNTS_A_DAY, *RARE_COUNTS))
+        rows, columns = (status["ledger"], LEDGER_COLUMNS) if shown is None else (status["days"], every_day)
         show(rows, columns, output_format, empty="")
         return
-    show(status["ledger"], LEDGER_COLUMNS, output_format, empty="no call was listed yet")
-    tell()
-    show(status["waiting"], WAITING_COLUMNS, output_format, empty="no call waits for anything")
-    tell()
-    show(status["connectors"], CONNECTOR_COLUMNS, output_format, empty="no connectors: see `headway connector add`")
-    if shown is not None:
+    _show_tables(status)
+    _say_sums(status, workspace.slug)
+    if held:
+        say(f"written now by run {held.owner}, {held.holder}, since {held.acquired_at:%H:%M:%S}")
+
+
+def _show_tables(status: Mapping[str, Any]) -> None:
+    show(status["ledger"], LEDGER_COLUMNS, "table", empty="no call was listed yet")
+    reasons = [line for counted in status["reasons"] for line in _example_lines(counted)]
+    if reasons:
         tell()
-        show(status["days"], DAY_COLUMNS, output_format, empty="none of these days was listed yet")
+        show(reasons, REASON_COLUMNS, "table", empty="")
+    tell()
+    show(status["connectors"], CONNECTOR_COLUMNS, "table", empty="no connectors: see `headway connector add`")
+    if "days" in status:
+        rare = [name for name in RARE_COUNTS if any(row[name] for row in status["days"])]
+        tell()
+        columns = _day_columns((*COUNTS_A_DAY, *rare))
+        show(status["days"], columns, "table", empty="none of these days was listed yet")
+
+
+def _example_lines(counted: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """A line an example; what they share stands in the first one."""
+    shared = counted
+    for example in counted["examples"]:
+        yield {**shared, "example": example}
+        shared = dict.fromkeys(counted, "")
+
+
+def _say_sums(status: Mapping[str, Any], slug: str) -> None:
+    if status["reasons"]:
+        say(f"which calls: headway messages --workspace-id {slug} --reason {status['reasons'][0]['reason']}")
     model = status["model"]
     unpriced = f", and {model['unpriced']} answers of unknown price" if model["unpriced"] else ""
     say(
         f"language models: {model['answers']} answers, {model['input_tokens']:,} tokens in, "
         f"{model['output_tokens']:,} out, {price_words(model['cost_usd'])}{unpriced}"
+        if model["answers"]
+        else "no language model was asked"
     )
     newest = status["lag"]["newest_call_at"]
-    say(f"newest call: {newest:%Y-%m-%d %H:%M} UTC" if newest else "no call yet")
-    if held:
-        say(f"written now by run {held.owner}, {held.holder}, since {held.acquired_at:%H:%M:%S} UTC")
+    calls = sum(row["calls"] for row in status["ledger"])
+    say(f"{calls:,} calls, the newest of {newest:%Y-%m-%d %H:%M}; all times are UTC" if newest else "no call yet")
 
 
 def _shown_days(days: int | None, since: date | None) -> list[date] | None:
@@ -128,5 +158,5 @@ def _shown_days(days: int | None, since: date | None) -> list[date] | None:
 
 
 def _day_row(found: Any) -> dict[str, Any]:
-    named = {name: getattr(found, name) for name in ("day", "connector", *COUNTS_A_DAY, "completed_at", "error")}
+    named = {name: getattr(found, name) for name in DAY_FIELDS}
     return named | {"moved": found.moved}

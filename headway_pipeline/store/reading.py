@@ -20,6 +20,7 @@ from headway_pipeline.store.feature_rows import FoundFeature, feature_id, featur
 from headway_pipeline.store.labels import decided_calls
 from headway_pipeline.store.message_rows import MessageRow, ShownTranscript, message_page, transcript_of
 from headway_pipeline.store.messages import Messages
+from headway_pipeline.store.reasons import reasons_of
 from headway_pipeline.store.summaries import AccountCounts, FeatureSummary, accounts_of, summary_of
 from headway_pipeline.store.tables import messages, model_answers
 
@@ -153,7 +154,7 @@ class Reading:
         return occurred_at.date() if occurred_at else None
 
     def status(self, workspace_id: uuid.UUID) -> dict[str, Any]:
-        """Ledger by source and state, what waits and why, connectors' health and completeness, lag, models' cost."""
+        """Ledger by source and state, the reasons in it, connectors' health and completeness, lag, models' cost."""
         newest = sa.select(sa.func.max(messages.c.occurred_at)).where(messages.c.workspace_id == workspace_id)
         with self._database.reading() as connection:
             newest_call_at = connection.execute(newest).scalar()
@@ -166,7 +167,7 @@ class Reading:
                 for source, states in self._standing.counts(workspace_id).items()
                 for state, number in states.items()
             ],
-            "waiting": self._waiting(workspace_id),
+            "reasons": [asdict(reason) for reason in reasons_of(self._database, workspace_id)],
             "connectors": [
                 {
                     "name": connector.name,
@@ -187,16 +188,6 @@ class Reading:
             },
             "model": dict(model),
         }
-
-    def _waiting(self, workspace_id: uuid.UUID) -> list[dict[str, Any]]:
-        found: dict[tuple[str, str, str], int] = {}
-        for waiting in self._standing.waiting(workspace_id):
-            key = (waiting.source, waiting.state.value, str(waiting.reason))
-            found[key] = found.get(key, 0) + waiting.count
-        return [
-            {"source": source, "state": state, "reason": reason, "calls": number}
-            for (source, state, reason), number in sorted(found.items())
-        ]
 
 
 def _all_of(page: Callable[..., Page[Row]]) -> Iterator[Row]:

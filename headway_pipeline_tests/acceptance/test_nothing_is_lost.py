@@ -136,8 +136,8 @@ def test_5_g5_a_transcript_that_never_comes_is_given_up_after_a_week_and_everybo
         at.pass_by(days=1)
     assert at.states == {"silent": "no_transcript"}
     status = at.store.reading.status(at.workspace.id)
-    (waiting,) = status["waiting"]
-    assert (waiting["state"], waiting["reason"].partition(":")[0]) == ("no_transcript", "gave_up")
+    (found,) = status["reasons"]
+    assert (found["state"], found["reason"], found["calls"]) == ("no_transcript", "gave_up", 1)
     assert at.words_left()["transcripts"] == 0, "no empty text stands for it"
 
 

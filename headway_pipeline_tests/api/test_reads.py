@@ -12,9 +12,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from headway_pipeline.model.access import Role
+from headway_pipeline.model.ledger import Reason, ReasonCode
 from headway_pipeline.store import Store
 from headway_pipeline_tests.store.filed import Desk, desk, one_item
-from headway_pipeline_tests.store.rows import SPEECH, call, item
+from headway_pipeline_tests.store.rows import NOW, SPEECH, call, item, lease
 
 Clients = Callable[..., TestClient]
 ROOT = "/api/v1/workspaces/acme"
@@ -180,6 +181,21 @@ def test_the_status_counts_every_call_once(at: Desk, viewer: TestClient) -> None
     assert found["ledger"] == [{"source": "gong", "state": "analysed", "calls": 1}]
     assert [one["health"] for one in found["connectors"]] == ["untried"]
     assert found["model"]["cost_usd"] == 0
+
+
+def test_the_status_counts_calls_by_reason_with_a_few_of_its_wordings(at: Desk, viewer: TestClient) -> None:
+    with lease(at.store, at.at) as held:
+        for number, words in enumerate(["no page 3", "no page 2", "no page 1", "no words: none", "no words: none"]):
+            (listed,) = at.store.listings.record_page(held, at.at.connector.id, [call(f"c{number}")], NOW)
+            at.store.messages.wait(held, [listed.message_id], Reason(ReasonCode.SOURCE_FAILED, words))
+    (counted,) = read(viewer, "/status")["reasons"]
+    assert counted == {
+        "source": "gong",
+        "state": "listed",
+        "reason": "source_failed",
+        "calls": 5,
+        "examples": ["no words: none", "no page 1", "no page 2"],
+    }
 
 
 def test_a_feature_that_did_not_change_is_not_sent_again(at: Desk, viewer: TestClient) -> None:

@@ -1,4 +1,4 @@
-"""Where everything stands: the ledger, what waits and why, connectors, the lag, and what models cost."""
+"""Where everything stands: the ledger, the reasons in it, connectors, the lag, and what models cost."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from pydantic import Field
 from headway_pipeline.api.access import AsViewer
 from headway_pipeline.api.feature_views import View
 from headway_pipeline.api.problems import refusals
-from headway_pipeline.model.ledger import MessageState
+from headway_pipeline.model.ledger import MessageState, ReasonCode
 from headway_pipeline.model.workspaces import ConnectorHealth
 
 __all__ = ["router"]
@@ -24,10 +24,11 @@ class LedgerCount(View):
     calls: int
 
 
-class WaitingCount(LedgerCount):
-    """Calls that have a reason for where they stand."""
+class ReasonCount(LedgerCount):
+    """Calls that wait, ended or were set aside for the same reason."""
 
-    reason: str
+    reason: ReasonCode
+    examples: list[str] = Field(description="What is said of some of them, at most three; `messages` has it of each.")
 
 
 class ConnectorStatus(View):
@@ -68,7 +69,7 @@ class StatusView(View):
     """A workspace's state."""
 
     ledger: list[LedgerCount]
-    waiting: list[WaitingCount]
+    reasons: list[ReasonCount]
     connectors: list[ConnectorStatus]
     lag: Lag
     model: ModelCost
