@@ -98,14 +98,22 @@ def command(
         rows, columns = (status["ledger"], LEDGER_COLUMNS) if shown is None else (status["days"], DAY_COLUMNS)
         show(rows, columns, output_format, empty="")
         return
-    show(status["ledger"], LEDGER_COLUMNS, output_format, empty="no call was listed yet")
-    tell()
-    show(status["waiting"], WAITING_COLUMNS, output_format, empty="no call waits for anything")
-    tell()
-    show(status["connectors"], CONNECTOR_COLUMNS, output_format, empty="no connectors: see `headway connector add`")
-    if shown is not None:
-        tell()
-        show(status["days"], DAY_COLUMNS, output_format, empty="none of these days was listed yet")
+    tables: list[tuple[str, tuple[Column, ...], str]] = [
+        ("ledger", LEDGER_COLUMNS, "no call was listed yet"),
+        ("waiting", WAITING_COLUMNS, "no call waits for anything"),
+        (
+            "connectors",
+            CONNECTOR_COLUMNS,
+            f"no connectors: add one with `headway connector add --workspace-id {workspace.slug} --type SOURCE`",
+        ),
+        *([] if shown is None else [("days", DAY_COLUMNS, "none of these days was listed yet")]),
+    ]
+    has_shown = False
+    for name, shown_columns, empty in tables:
+        if has_shown and status[name]:
+            tell()
+        show(status[name], shown_columns, output_format, empty=empty)
+        has_shown = has_shown or bool(status[name])
     model = status["model"]
     unpriced = f", and {model['unpriced']} answers of unknown price" if model["unpriced"] else ""
     say(

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from headway_pipeline.model.errors import UnknownThingError
 from headway_pipeline.model.filters import Decided, FeatureFilter, MessageFilter, Page, PageKey, Place
 from headway_pipeline.model.labels import DecidedCall
+from headway_pipeline.model.ledger import ENDED_REASONS, Reason
 from headway_pipeline.store.balances import Balances, ConnectorBalance
 from headway_pipeline.store.connectors import Connectors
 from headway_pipeline.store.engine import Database
@@ -191,7 +192,10 @@ class Reading:
     def _waiting(self, workspace_id: uuid.UUID) -> list[dict[str, Any]]:
         found: dict[tuple[str, str, str], int] = {}
         for waiting in self._standing.waiting(workspace_id):
-            key = (waiting.source, waiting.state.value, str(waiting.reason))
+            code = waiting.reason.code
+            # A model has other words for every call that is about nothing: thousands of lines, one call each.
+            reason = Reason(code, ENDED_REASONS[code]) if code in ENDED_REASONS else waiting.reason
+            key = (waiting.source, waiting.state.value, str(reason))
             found[key] = found.get(key, 0) + waiting.count
         return [
             {"source": source, "state": state, "reason": reason, "calls": number}
