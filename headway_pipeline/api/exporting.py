@@ -29,6 +29,7 @@ class ExportFormat(StrEnum):
     NDJSON = "ndjson"
 
 
+BYTE_ORDER_MARK = "\ufeff"
 MEDIA_TYPES = {ExportFormat.CSV: "text/csv", ExportFormat.NDJSON: "application/x-ndjson"}
 Format = Annotated[ExportFormat, Query(description="A table for spreadsheets, or everything as JSON, a row a line.")]
 
@@ -72,6 +73,8 @@ def _begun(rows: Iterator[Row]) -> Iterator[Row]:
 
 def _table(rows: Iterable[Any], cells: Cells) -> Iterator[str]:
     line = io.StringIO()
+    # Spreadsheets take a file without this mark for one of their own country's letters.
+    line.write(BYTE_ORDER_MARK)
     writer = csv.writer(line)
     writer.writerow([title for title, _ in cells])
     for row in rows:

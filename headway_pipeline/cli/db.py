@@ -24,7 +24,7 @@ def upgrade(verbose: bool) -> None:  # noqa: ARG001
     say(f"the tables are at revision {after}" + ("" if before == after else f" (were at {before or 'none'})"))
 
 
-@command.command()
+@command.command(short_help="Print the SQL that gives a login its roles.")
 @click.option("--login", metavar="NAME", help="The login that is to work; the one of DATABASE_URL when left out.")
 @verbose_option
 def roles(login: str | None, verbose: bool) -> None:  # noqa: ARG001

@@ -6,7 +6,14 @@ import click
 
 from headway_pipeline.cli.context import opened
 from headway_pipeline.cli.output import show
-from headway_pipeline.cli.reading import FEATURE_COLUMNS, feature_filters, feature_row, listing, nothing_found
+from headway_pipeline.cli.reading import (
+    FEATURE_COLUMNS,
+    FEATURE_CSV,
+    feature_filters,
+    feature_row,
+    listing,
+    nothing_found,
+)
 from headway_pipeline.model.filters import FeatureFilter
 
 __all__ = ["command"]
@@ -29,4 +36,6 @@ def command(
         found = store.reading.features(workspace.id, where, limit=limit)
     rows = [feature_row(row, link_to) for row in found]
     remedy = f"`headway status --workspace-id {workspace.slug}` says where the calls stand"
-    show(rows, FEATURE_COLUMNS, output_format, empty=nothing_found("features", where, remedy))
+    show(
+        rows, FEATURE_COLUMNS, output_format, empty=nothing_found("features", where, remedy), csv_columns=FEATURE_CSV
+    )

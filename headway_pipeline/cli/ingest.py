@@ -104,8 +104,9 @@ def _connected(named: str, workspace: Workspace, types: set[str]) -> str:
 
     source = find_source(named)
     if source.name not in types:
+        others = ", ".join(sorted(types)) or "none"
         raise InputError(
-            f"{workspace.slug} has no active connector to {source.label} (it has: {', '.join(sorted(types)) or 'none'})",
+            f"{workspace.slug} has no active connector to {source.label} (it has: {others})",
             f"add one with `headway connector add --workspace-id {workspace.slug} --type {source.name}`",
         )
     return source.name

@@ -6,7 +6,7 @@ from typing import Any
 
 from headway_pipeline.cli.budget import price_words
 from headway_pipeline.cli.output import say, show_json, tell
-from headway_pipeline.model.ledger import MessageState, ReasonCode
+from headway_pipeline.model.ledger import ENDED_REASONS, MessageState, ReasonCode
 from headway_pipeline.model.windows import days_between
 from headway_pipeline.model.workspaces import ConnectorHealth, Workspace
 from headway_pipeline.orchestration.launch import IngestOutcome, IngestRequest
@@ -37,13 +37,7 @@ OFFLINE_WORDS = (
 #: From the run's metadata; the other numbers are the ledger's after the run.
 RUN_COUNTS = ("listed", "new", "changed", "unchanged", "requests")
 #: What ended as it should needs no note.
-NOTED_REASONS = set(ReasonCode) - {
-    ReasonCode.TOO_SHORT,
-    ReasonCode.OFF_TOPIC,
-    ReasonCode.MARKED_PRIVATE,
-    ReasonCode.GONE,
-    ReasonCode.ERASED,
-}
+NOTED_REASONS = set(ReasonCode) - ENDED_REASONS.keys()
 #: Checks that repeat, in the browser, what the connectors' advice and the run's own failure say here.
 CONNECTORS_CHECK = "connectors_healthy"
 SOURCE_CHECKS = frozenset({CONNECTORS_CHECK, "sources_complete"})
@@ -122,6 +116,11 @@ def build_report(
     checked = (words for name, words in outcome.warnings.items() if name != CONNECTORS_CHECK)
     warnings = [f"warning: {words}" for words in (*advice, *checked)]
     notes = (*warnings, *(sorted(waiting) if outcome.has_succeeded else ()))
+    if not connectors:
+        notes += (
+            f"nothing was listed, for no connector of {workspace.slug} is active: "
+            f"`headway connector add --workspace-id {workspace.slug} --type SOURCE` adds one",
+        )
     told = SOURCE_CHECKS if outcome.failures and outcome.is_incomplete_only else frozenset[str]()
     failed = (
         f"check {name}: {words}"

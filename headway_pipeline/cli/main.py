@@ -3,6 +3,7 @@
 Exit codes: 0 complete, 1 something failed, 2 wrong usage, 75 a source is paused and the rest follows later.
 """
 
+import difflib
 import importlib
 import os
 import sys
@@ -21,8 +22,8 @@ __all__ = ["COMMANDS", "headway", "run"]
 #: Every command: where it is, and what `headway --help` says of it without loading it.
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("headway_pipeline.cli.demo", "Try everything in a minute, against a local sandbox."),
-    "up": ("headway_pipeline.cli.up", "Start Dagster on this machine."),
-    "workspace": ("headway_pipeline.cli.workspace", "Add, list and edit workspaces."),
+    "up": ("headway_pipeline.cli.up", "Start Dagster and the REST API on this machine."),
+    "workspace": ("headway_pipeline.cli.workspace", "Add, list, edit and deactivate workspaces."),
     "connector": ("headway_pipeline.cli.connector", "Add, list, check and disable connectors to sources."),
     "theme": ("headway_pipeline.cli.theme", "Add, list, edit and archive themes."),
     "ingest": ("headway_pipeline.cli.ingest", "Pull a workspace's calls and turn them into filed features."),
@@ -59,6 +60,18 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is asked for; where there is none, the error names the one that is spelt like it."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            if not near:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean '{near[0]}'?", ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The list of commands, from the table alone."""

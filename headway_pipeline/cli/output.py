@@ -40,12 +40,12 @@ class Column:
     """One column of a table.
 
     Attributes:
-        of: its text for a row.
+        of: its text for a row; in CSV it may be a number, or None.
         ratio: share of the spare width; 0 for a column as wide as its content.
     """
 
     title: str
-    of: Callable[[Mapping[str, Any]], str]
+    of: Callable[[Mapping[str, Any]], object]
     ratio: int = 0
 
 
@@ -105,12 +105,24 @@ def clock(milliseconds: int | None) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-def show(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], output_format: str, *, empty: str) -> None:
-    """Write `rows` to standard output; `empty` tells people why a table has none."""
+def show(
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[Column],
+    output_format: str,
+    *,
+    empty: str,
+    csv_columns: Sequence[Column] | None = None,
+) -> None:
+    """Write `rows` to standard output.
+
+    Args:
+        empty: tells people why a table has none.
+        csv_columns: of CSV, where a table on a terminal has no room for all.
+    """
     if output_format == "json":
         show_json(rows, indent=2)
     elif output_format == "csv":
-        _show_csv(rows, columns)
+        _show_csv(rows, columns if csv_columns is None else csv_columns)
     elif rows:
         _show_table(rows, columns)
     else:

@@ -11,7 +11,15 @@ from headway_pipeline.cli.output import MOST_ROWS, Column, clock, format_option
 from headway_pipeline.model.features import FeatureType, Sentiment, Urgency
 from headway_pipeline.model.filters import CallFilter, Decided, FeatureFilter
 
-__all__ = ["FEATURE_COLUMNS", "call_filters", "feature_filters", "feature_row", "listing", "nothing_found"]
+__all__ = [
+    "FEATURE_COLUMNS",
+    "FEATURE_CSV",
+    "call_filters",
+    "feature_filters",
+    "feature_row",
+    "listing",
+    "nothing_found",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -101,7 +109,7 @@ def nothing_found(what: str, where: object, remedy: str) -> str:
         where: the filter that was given; a new one of its type asks for everything.
         remedy: what to do where there is nothing at all.
     """
-    return f"no {what} yet: {remedy}" if where == type(where)() else f"no {what} of that kind: ask for less at once"
+    return f"no {what} yet: {remedy}" if where == type(where)() else f"no {what} of that kind: leave a filter out"
 
 
 def feature_row(found: Any, link: Callable[[str, str | None, int | None], str | None]) -> dict[str, Any]:
@@ -179,4 +187,24 @@ FEATURE_COLUMNS = (
     Column("day", lambda row: f"{row['message']['occurred_at']:%Y-%m-%d}"),
     # Enough of it for `headway decide`.
     Column("id", lambda row: str(row["id"])[:8]),
+)
+
+
+def _own(name: str) -> Column:
+    return Column(name, lambda row: row[name])
+
+
+#: As the API exports them: a spreadsheet has room for what a terminal has not.
+FEATURE_CSV = (
+    *map(_own, ("id", "type", "title", "description", "theme", "urgency", "urgency_reason")),
+    *map(_own, ("sentiment", "sentiment_score", "confidence")),
+    Column("decided", lambda row: ", ".join(decision["kind"] for decision in row["decisions"])),
+    Column("quote", lambda row: _first(row)["quote"]),
+    Column("speaker", lambda row: _first(row)["speaker"]),
+    Column("heard_at", lambda row: _first(row)["url"]),
+    Column("quotes", lambda row: len(row["evidence"])),
+    Column("account", lambda row: row["message"]["account"]),
+    Column("call", lambda row: row["message"]["title"]),
+    Column("occurred_at", lambda row: row["message"]["occurred_at"].isoformat()),
+    Column("source", lambda row: row["message"]["source"]),
 )

@@ -17,7 +17,6 @@ from headway_pipeline.cli.context import (
     workspace_option,
 )
 from headway_pipeline.cli.output import say, show_made
-from headway_pipeline.model.errors import InputError
 from headway_pipeline.model.windows import days_between
 from headway_pipeline.model.workspaces import Workspace
 from headway_pipeline.store import Store

@@ -103,25 +103,30 @@ def command(
         rows, columns = (status["ledger"], LEDGER_COLUMNS) if shown is None else (status["days"], every_day)
         show(rows, columns, output_format, empty="")
         return
-    _show_tables(status)
+    _show_tables(status, workspace.slug)
     _say_sums(status, workspace.slug)
     if held:
         say(f"written now by run {held.owner}, {held.holder}, since {held.acquired_at:%H:%M:%S}")
 
 
-def _show_tables(status: Mapping[str, Any]) -> None:
-    show(status["ledger"], LEDGER_COLUMNS, "table", empty="no call was listed yet")
+def _show_tables(status: Mapping[str, Any], slug: str) -> None:
+    connect = f"`headway connector add --workspace-id {slug} --type SOURCE`"
     reasons = [line for counted in status["reasons"] for line in _example_lines(counted)]
-    if reasons:
-        tell()
-        show(reasons, REASON_COLUMNS, "table", empty="")
-    tell()
-    show(status["connectors"], CONNECTOR_COLUMNS, "table", empty="no connectors: see `headway connector add`")
+    tables = [
+        (status["ledger"], LEDGER_COLUMNS, "no call was listed yet"),
+        (reasons, REASON_COLUMNS, ""),
+        (status["connectors"], CONNECTOR_COLUMNS, f"no connectors: add one with {connect}"),
+    ]
     if "days" in status:
         rare = [name for name in RARE_COUNTS if any(row[name] for row in status["days"])]
-        tell()
-        columns = _day_columns((*COUNTS_A_DAY, *rare))
-        show(status["days"], columns, "table", empty="none of these days was listed yet")
+        tables.append((status["days"], _day_columns((*COUNTS_A_DAY, *rare)), "none of these days was listed yet"))
+    is_first = True
+    for rows, columns, empty in tables:
+        if rows and not is_first:
+            tell()
+        if rows or empty:
+            show(rows, columns, "table", empty=empty)
+        is_first = is_first and not rows
 
 
 def _example_lines(counted: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

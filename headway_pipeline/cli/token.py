@@ -93,7 +93,7 @@ def list_(workspace_ref: str | None, output_format: str, verbose: bool) -> None:
     show(rows, COLUMNS, output_format, empty="no tokens yet: make one with `headway token create`")
 
 
-@command.command()
+@command.command(short_help="Let TOKEN (its id) open nothing any more.")
 @click.argument("token")
 @verbose_option
 def revoke(token: str, verbose: bool) -> None:  # noqa: ARG001

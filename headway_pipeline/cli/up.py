@@ -63,8 +63,8 @@ def command(port: int, read_only_port: int, api_port: int, verbose: bool) -> int
     environment.setdefault("HEADWAY_DAGSTER_URL", f"http://127.0.0.1:{port}")
     if not verbose:
         environment.setdefault("PYTHONWARNINGS", "ignore")
-    say(f"starting Dagster with its records in {home}; Ctrl-C stops it")
-    with _run_folder() as folder:
+    with _alone(home), _run_folder() as folder:
+        say(f"starting Dagster with its records in {home}; Ctrl-C stops it")
         children = _children(folder, port, read_only_port, log_level="info" if verbose else "warning")
         if api_port:
             children.append(_api(api_port, is_verbose=verbose))
@@ -127,6 +127,28 @@ def _program(name: str) -> str:
             f"the command `{name}` is not installed beside this one", "install the project again"
         )
     return found
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """No second one over the same records: two daemons would launch every run twice. A process that dies lets go.
+
+    Raises:
+        ConfigurationError: there is one.
+    """
+    import fcntl
+
+    folder = os.open(home, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise ConfigurationError(
+            f"another `headway up` runs over the records in {home}",
+            "stop that one first, or give this one another HEADWAY_HOME",
+        ) from error
+    finally:
+        os.close(folder)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
-"""`headway workspace`: add and list workspaces, and say how their calls are read."""
+"""`headway workspace`: add, list and deactivate workspaces, and say how their calls are read."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import click
 
@@ -15,13 +16,14 @@ from headway_pipeline.cli.context import (
 )
 from headway_pipeline.cli.output import Column, format_option, show, show_made
 from headway_pipeline.model.errors import InputError
+from headway_pipeline.model.workspaces import Workspace
 
 __all__ = ["command"]
 
 
 @click.group(name="workspace")
 def command() -> None:
-    """Add, list and edit workspaces."""
+    """Add, list, edit and deactivate workspaces."""
 
 
 @command.command()
@@ -47,6 +49,20 @@ def add(name: str, slug: str | None, vendor_domains: tuple[str, ...], output_for
 
 @command.command()
 @workspace_option
+@click.option("--name", help="Another name; the slug stays.")
+@click.option(
+    "--vendor-domain",
+    "vendor_domains",
+    multiple=True,
+    metavar="DOMAIN",
+    help='E-mail domain of your own people, in place of those there were; "" for none. Repeatable.',
+)
+@click.option(
+    "--active/--inactive",
+    "is_active",
+    default=None,
+    help="Inactive, it is ingested no more and is no partition; what it has stays.",
+)
 @click.option(
     "--model", metavar="PROVIDER:MODEL", help='Who reads its calls; "offline" for the rules, "" for HEADWAY_MODEL.'
 )
@@ -65,6 +81,9 @@ def add(name: str, slug: str | None, vendor_domains: tuple[str, ...], output_for
 @verbose_option
 def edit(
     workspace_ref: str,
+    name: str | None,
+    vendor_domains: tuple[str, ...],
+    is_active: bool | None,
     model: str | None,
     stage_models: tuple[str, ...],
     monthly_budget_usd: float | None,
@@ -72,7 +91,18 @@ def edit(
     output_format: str,
     verbose: bool,  # noqa: ARG001
 ) -> None:
-    """Change how a workspace's calls are read from now on. What was read stays until `headway reanalyse`."""
+    """Change a workspace, and how its calls are read from now on.
+
+    What was read stays until `headway reanalyse`.
+    """
+    given = {
+        "name": name,
+        "vendor_domains": frozenset(filter(None, vendor_domains)) if vendor_domains else None,
+        "is_active": is_active,
+    }
+    values = {what: value for what, value in given.items() if value is not None}
+    if not values and not stage_models and (model, monthly_budget_usd, redact) == (None, None, None):
+        raise InputError("nothing to change is named", "`headway workspace edit --help` shows what there is")
     with changing() as store:
         workspace = store.workspaces.find(workspace_ref)
         reading = workspace.reading
@@ -84,11 +114,27 @@ def edit(
             reading = replace(reading, monthly_budget_usd=monthly_budget_usd if monthly_budget_usd >= 0 else None)
         if redact is not None:
             reading = replace(reading, is_redacting=redact)
+        if values:
+            store.workspaces.edit(workspace.id, **values)
         workspace = store.workspaces.set_reading(workspace.id, reading)
-        record(store, workspace.id, "workspace.edit", f"workspace {workspace.id}", reading=reading.to_json())
-    made = {"id": workspace.id, "slug": workspace.slug, "name": workspace.name, "reading": reading.to_json()}
-    shown = ", ".join(f"{name} {value}" for name, value in reading.to_json().items()) or "as the installation"
-    show_made(made, output_format, f"workspace {workspace.slug} is read: {shown}")
+        record(
+            store,
+            workspace.id,
+            "workspace.edit",
+            f"workspace {workspace.id}",
+            changed=sorted(values),
+            reading=reading.to_json(),
+        )
+    made = {**_shown(workspace), "reading": reading.to_json()}
+    show_made(made, output_format, _edited_words(workspace))
+
+
+def _edited_words(workspace: Workspace) -> str:
+    """What holds from now on."""
+    read = ", ".join(f"{name} {value}" for name, value in workspace.reading.to_json().items())
+    own = f"; own people write from {', '.join(sorted(workspace.vendor_domains))}" if workspace.vendor_domains else ""
+    state = "" if workspace.is_active else " is inactive: nothing is ingested; it"
+    return f"workspace {workspace.slug}{state} is read: {read or 'as the installation'}{own}"
 
 
 def _checked(model: str) -> str | None:
@@ -123,27 +169,31 @@ def _with_stages(standing: Mapping[str, str], given: Sequence[str]) -> dict[str,
     return changed
 
 
+def _shown(workspace: Workspace) -> dict[str, Any]:
+    return {
+        "id": workspace.id,
+        "slug": workspace.slug,
+        "name": workspace.name,
+        "vendor_domains": sorted(workspace.vendor_domains),
+        "is_active": workspace.is_active,
+    }
+
+
 COLUMNS = (
     Column("slug", lambda row: row["slug"]),
     Column("name", lambda row: row["name"], ratio=1),
     Column("id", lambda row: str(row["id"])),
     Column("vendor domains", lambda row: ", ".join(row["vendor_domains"])),
+    Column("active", lambda row: "yes" if row["is_active"] else "no"),
 )
 
 
 @command.command(name="list")
+@click.option("--all", "show_all", is_flag=True, help="Inactive ones, too.")
 @format_option
 @verbose_option
-def list_(output_format: str, verbose: bool) -> None:  # noqa: ARG001
+def list_(show_all: bool, output_format: str, verbose: bool) -> None:  # noqa: ARG001
     """List the active workspaces."""
     with opened() as store:
-        rows = [
-            {
-                "id": workspace.id,
-                "slug": workspace.slug,
-                "name": workspace.name,
-                "vendor_domains": sorted(workspace.vendor_domains),
-            }
-            for workspace in store.workspaces.list()
-        ]
+        rows = [_shown(workspace) for workspace in store.workspaces.list(include_inactive=show_all)]
     show(rows, COLUMNS, output_format, empty="no workspaces yet: make one with `headway workspace add NAME`")

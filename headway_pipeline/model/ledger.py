@@ -12,7 +12,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["TRANSITIONS", "MessageState", "Presence", "Reason", "ReasonCode", "may_follow"]
+__all__ = ["ENDED_REASONS", "TRANSITIONS", "MessageState", "Presence", "Reason", "ReasonCode", "may_follow"]
 
 
 class MessageState(StrEnum):
@@ -102,6 +102,15 @@ INCOMPLETE_REASONS = frozenset(
         ReasonCode.MODEL_PAUSED,
     }
 )
+
+#: What ended as it should, and why in general: each call's own words stand with the call.
+ENDED_REASONS = {
+    ReasonCode.TOO_SHORT: "hardly anything was said",
+    ReasonCode.OFF_TOPIC: "about no theme",
+    ReasonCode.MARKED_PRIVATE: "its source keeps it private",
+    ReasonCode.GONE: "its source has it no more",
+    ReasonCode.ERASED: "somebody had it erased",
+}
 
 #: Somebody bounded a run: what it left is for the next run somebody asks for, or that comes over its day anyway.
 LEFT_OUT_REASONS = (ReasonCode.LIMIT, ReasonCode.RUN_BUDGET)

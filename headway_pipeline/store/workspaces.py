@@ -82,9 +82,7 @@ class Workspaces:
         chosen = slug or slug_of(name)
         if not SLUG.fullmatch(chosen):
             words = f"{chosen!r} is no slug" if chosen else f"no slug can be made from {name!r}"
-            raise InputError(
-                f"{words} for a workspace", "use letters a-z, digits and dashes, e.g. --slug acme"
-            )
+            raise InputError(f"{words} for a workspace", "use letters a-z, digits and dashes, e.g. --slug acme")
         domains = clean_domains(vendor_domains)
         row = {"id": derived_id("workspace", chosen), "slug": chosen, "name": name.strip(), "vendor_domains": domains}
         with self._database.writing() as connection:
@@ -108,9 +106,7 @@ class Workspaces:
         if row is None:
             known = ", ".join(workspace.slug for workspace in self.list(include_inactive=True))
             remedy = f"use one of these ({known}) or " if known else "there are none yet: make one with "
-            raise UnknownThingError(
-                f"there is no workspace {named!r}", f"{remedy}`headway workspace add NAME`"
-            )
+            raise UnknownThingError(f"there is no workspace {named!r}", f"{remedy}`headway workspace add NAME`")
         return _workspace(row)
 
     def edit(

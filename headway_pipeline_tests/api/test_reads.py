@@ -114,7 +114,9 @@ def test_filters_narrow_what_is_listed_counted_and_exported(at: Desk, viewer: Te
         ]
         assert [row["account"] for row in read(viewer, "/accounts", **query)["items"]] == ["Globex"]
         table = viewer.get(f"{ROOT}/features/export", params=query).text
-        assert [row["id"] for row in csv.DictReader(io.StringIO(table))] == [str(first)]
+        # A spreadsheet takes a file without the mark for one of its own country's letters.
+        assert table.startswith("\ufeff")
+        assert [row["id"] for row in csv.DictReader(io.StringIO(table[1:]))] == [str(first)]
     assert read(viewer, "/features", source="fathom", urgency=["low", "medium"])["items"] == []
 
 

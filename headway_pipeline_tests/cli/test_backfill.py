@@ -140,7 +140,7 @@ def test_all_workspaces_are_filled_where_none_is_named(headway: Headway, install
 
 def test_a_reversed_range_and_a_home_without_workspaces_are_refused(headway: Headway, empty_home: Path) -> None:
     assert "reversed" in headway("backfill", "--since", "2026-02-02", "--until", "2026-02-01").err
-    assert "there is no workspace" in headway("backfill", "--since", SINCE).err
+    assert "there is no active workspace" in headway("backfill", "--since", SINCE).err
 
 
 def runs_of(said: Said) -> list[dict[str, Any]]:

@@ -149,6 +149,28 @@ def test_a_workspace_without_themes_is_listed_and_transcribed_and_told_what_to_d
     assert set(installation.states.values()) == {"analysed"}
 
 
+def test_a_workspace_without_a_connector_is_told_so_for_nothing_can_be_listed(
+    headway: Headway, installation: Installation
+) -> None:
+    said = headway(*INGEST, "--connector-type", "fathom")
+    assert (said.code, "no active connector to Fathom (it has: gong)" in said.err) == (1, True)
+    headway("connector", "disable", "--workspace-id", "acme", "gong")
+    said = headway(*INGEST)
+    assert said.code == 0
+    assert "`headway connector add --workspace-id acme --type SOURCE` adds one" in said.err
+
+
+def test_a_spreadsheet_is_given_what_a_terminal_has_no_room_for(headway: Headway, installation: Installation) -> None:
+    headway(*INGEST)
+    of_acme = ("--workspace-id", "acme", "--format")
+    (first, *_) = json.loads(headway("features", *of_acme, "json").out)
+    row = next(csv.DictReader(io.StringIO(headway("features", *of_acme, "csv").out)))
+    assert (row["id"], row["theme"], row["type"]) == (first["id"], first["theme"], first["type"])
+    assert (row["quote"], row["heard_at"]) == (first["evidence"][0]["quote"], first["evidence"][0]["url"])
+    # No apostrophe before a number below 0.
+    assert float(row["sentiment_score"]) == first["sentiment_score"]
+
+
 def test_a_second_process_writing_is_one_line_and_nothing_is_lost(
     headway: Headway, installation: Installation
 ) -> None:

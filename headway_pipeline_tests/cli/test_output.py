@@ -59,7 +59,7 @@ def test_json_knows_times_and_ids_and_refuses_what_it_does_not_know(capsys: pyte
 def test_an_error_that_quotes_somebody_is_shown_without_what_a_terminal_would_obey(
     headway: Headway, empty_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_given: object) -> None:
+    def refuse(*_given: object, **_named: object) -> None:
         raise InputError(f"the source says {HOSTILE}", "see there")
 
     monkeypatch.setattr("headway_pipeline.store.workspaces.Workspaces.list", refuse)

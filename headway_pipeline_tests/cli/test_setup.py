@@ -11,6 +11,7 @@ from headway_pipeline.settings import current_settings
 from headway_pipeline.store.configured import open_configured_store
 from headway_pipeline.store.schema import HEAD
 from headway_pipeline_tests.cli.conftest import Headway
+from headway_pipeline_tests.databases import free_port
 
 SECRET = "hunter2-hunter2"
 CREDENTIALS = json.dumps({"access_key": "a", "secret_key": SECRET})
@@ -124,8 +125,21 @@ def test_unusable_credentials_are_an_error_that_shows_none_of_them(
         (("ingest", "--workspace-id", "acme", "--since", "2001-01-01"), "the first day of this installation"),
         (("ingest", "--workspace-id", "acme", "--since", "2026-10-02", "--days-back", "3"), "give one of them"),
         (("ingest", "--workspace-id", "acme", "--connector-type", "zoom"), "no source named 'zoom'"),
+        (("ingest", "--workspace-id", "acme", "--since", "2999-01-01"), "name a day up to"),
+        (("backfill", "--since", "2999-01-01"), "2999-01-01 is in the future"),
+        (("reanalyse", "--workspace-id", "acme", "--since", "2999-01-01"), "2999-01-01 is in the future"),
+        (
+            ("ingest", "--workspace-id", "acme", "--connector-type", "gong"),
+            "no active connector to Gong (it has: none)",
+        ),
         (("messages", "--workspace-id", "acme", "--until", "9999-12-31"), "is out of reach"),
+        (("features", "--workspace-id", "acme", "--since", "2026-10-02", "--until", "2026-10-01"), "is reversed"),
         (("workspace", "add", "x", "--vendor-domain", ""), "domain is empty"),
+        (("workspace", "add", "x", "--vendor-domain", "acme example"), "'acme example' is no e-mail domain"),
+        (("workspace", "add", "東京"), "no slug can be made from '東京'"),
+        (("workspace", "add", " "), "needs a name"),
+        (("workspace", "edit", "--workspace-id", "acme"), "nothing to change is named"),
+        (("theme", "edit", "--workspace-id", "acme", "Exports"), "nothing to change is named"),
     ],
 )
 def test_bad_input_is_one_line_that_says_what_to_do(
@@ -425,3 +439,87 @@ def test_an_edit_that_cannot_be_is_one_line_and_changes_nothing(
     assert (said.code, named in said.err) == (1, True), said.err
     (row,) = json.loads(headway("connector", "list", "--workspace-id", "acme", "--format", "json").out)
     assert (row["base_url"], row["settings"]) == ("https://us-1.api.gong.io", {"workspace": ["Sales"]})
+
+
+def test_a_workspace_is_renamed_deactivated_and_taken_up_again(headway: Headway, empty_home: Path) -> None:
+    headway("workspace", "add", "Acme", "--vendor-domain", "acme.example")
+    edit = ("workspace", "edit", "--workspace-id", "acme")
+    said = headway(
+        *edit, "--name", "Acme Products", "--vendor-domain", "acme.example", "--vendor-domain", "acme.test"
+    )
+    assert "own people write from acme.example, acme.test" in said.out
+    assert "is inactive" in headway(*edit, "--inactive").out
+    assert json.loads(headway("workspace", "list", "--format", "json").out) == []
+    (row,) = json.loads(headway("workspace", "list", "--all", "--format", "json").out)
+    assert (row["slug"], row["name"], row["is_active"]) == ("acme", "Acme Products", False)
+    assert row["vendor_domains"] == ["acme.example", "acme.test"]
+
+    for command in ("ingest", "backfill", "reanalyse"):
+        since = () if command == "ingest" else ("--since", "2026-01-01")
+        refused = headway(command, "--workspace-id", "acme", *since)
+        assert (refused.code, "--active" in refused.err) == (1, True)
+    assert "there is no active workspace" in headway("backfill", "--since", "2026-01-01").err
+    assert "is inactive" not in headway(*edit, "--active", "--vendor-domain", "").out
+    (row,) = json.loads(headway("workspace", "list", "--format", "json").out)
+    assert row["vendor_domains"] == []
+
+
+def test_an_edit_of_what_a_workspace_is_leaves_how_it_is_read(headway: Headway, empty_home: Path) -> None:
+    headway("workspace", "add", "Acme")
+    edit = ("workspace", "edit", "--workspace-id", "acme")
+    headway(*edit, "--no-redact", "--monthly-budget-usd", "5")
+    headway(*edit, "--name", "Other")
+    found = open_configured_store(current_settings()).workspaces.find("acme")
+    assert (found.name, found.reading.is_redacting, found.reading.monthly_budget_usd) == ("Other", False, 5.0)
+
+
+def test_a_theme_is_found_in_any_case_where_one_is_meant(headway: Headway, empty_home: Path) -> None:
+    headway("workspace", "add", "Acme")
+    headway("theme", "add", "--workspace-id", "acme", "--name", "Exports")
+    assert headway("theme", "edit", "--workspace-id", "acme", "exports", "--icon", "bolt").code == 0
+    headway("theme", "add", "--workspace-id", "acme", "--name", "EXPORTS")
+    edit = ("theme", "edit", "--workspace-id", "acme")
+    assert "use one of these: Exports, EXPORTS" in headway(*edit, "exports", "--icon", "x").err
+    assert headway(*edit, "EXPORTS", "--icon", "x").code == 0
+
+
+def test_a_misspelt_command_is_met_with_the_one_that_is_meant(headway: Headway) -> None:
+    said = headway("ingst")
+    assert (said.code, "Did you mean 'ingest'?" in said.err) == (2, True)
+    assert "Did you mean" not in headway("zzz").err
+
+
+def test_an_empty_listing_says_whether_a_filter_made_it_so(headway: Headway, empty_home: Path) -> None:
+    headway("workspace", "add", "Acme")
+    for listing in ("features", "inbox", "messages"):
+        everything = headway(listing, "--workspace-id", "acme").err
+        assert "yet: " in everything
+        narrowed = headway(listing, "--workspace-id", "acme", "--source", "gong").err
+        assert "leave a filter out" in narrowed
+
+
+@pytest.mark.parametrize("group", ["workspace", "connector", "theme", "token", "decide", "keys", "db"])
+def test_no_line_in_a_list_of_commands_is_cut_short(headway: Headway, group: str) -> None:
+    _, _, commands = headway(group, "--help").out.partition("Commands:")
+    assert commands
+    assert "..." not in commands
+
+
+def test_a_second_up_over_the_same_records_is_refused_for_two_daemons_would_launch_all_twice(
+    headway: Headway, empty_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[int] = []
+
+    def supervise(*_given: object) -> int:
+        started.append(1)
+        if len(started) == 1:
+            second = headway("up", *ports)
+            assert (second.code, "another `headway up` runs over the records" in second.err) == (1, True)
+        return 0
+
+    monkeypatch.setattr("headway_pipeline.cli.up.supervise", supervise)
+    ports = ("--port", str(free_port()), "--read-only-port", "0", "--api-port", "0")
+    assert headway("up", *ports).code == 0
+    # The first one ended, however it did: the records are free again.
+    assert headway("up", *ports).code == 0
+    assert len(started) == 2

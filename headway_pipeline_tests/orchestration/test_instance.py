@@ -103,6 +103,8 @@ def test_dagster_takes_the_file_and_reads_every_setting_that_matters(on_postgres
         assert not instance.run_retries_retry_on_asset_or_op_failure
         assert not instance.telemetry_enabled
         assert not instance.nux_enabled
+        # Every event of every run would go to the terminal of `headway up`: eighty lines for a week of one workspace.
+        assert instance.python_log_level == "INFO"
         assert type(instance.compute_log_manager).__name__ == "NoOpComputeLogManager"
         assert type(instance.event_log_storage).__name__ == (
             "SqliteEventLogStorage" if on_postgresql.is_embedded else "PostgresEventLogStorage"

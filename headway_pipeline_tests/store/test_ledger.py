@@ -207,6 +207,18 @@ def test_a_short_call_ends_as_too_short_and_says_how_short(store: Store) -> None
     assert store.reading.messages(at.workspace.id)[0]["reason"].startswith("too_short: 13 characters")
 
 
+def test_what_ended_as_it_should_is_one_line_of_the_status_however_each_call_words_it(store: Store) -> None:
+    """A model has its own words for every call that is about nothing: a line each would bury what waits."""
+    at = place(store)
+    with lease(store, at) as held:
+        for number, words in enumerate(("Wrong number.", "Wrong number, sorry.")):
+            (recorded,) = store.listings.record_page(held, at.connector.id, [call(str(number))], NOW)
+            store.transcripts.record(held, recorded.message_id, transcript(words), content_hash="v1")
+    assert len({row["reason"] for row in store.reading.messages(at.workspace.id)}) == 2
+    (row,) = store.reading.status(at.workspace.id)["waiting"]
+    assert (row["calls"], row["reason"]) == (2, "too_short: hardly anything was said")
+
+
 def test_only_moves_of_the_ledger_are_made(store: Store) -> None:
     at = place(store)
     reason = Reason(ReasonCode.REFUSED, "for a test")
