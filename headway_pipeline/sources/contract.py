@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from headway_pipeline.model.calls import Call, Transcript
 from headway_pipeline.model.errors import InputError, Refusal, WebhookRefusedError
@@ -175,6 +175,14 @@ class Page:
     next_token: str | None
     bad_records: tuple[BadRecord, ...] = ()
     unknown_fields: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, parsed: Sequence[Call | BadRecord], next_token: str | None, unknown_fields: Mapping[str, int]
+    ) -> Self:
+        """The page of what its records turned out to be."""
+        calls = tuple(item for item in parsed if isinstance(item, Call))
+        return cls(calls, next_token, tuple(item for item in parsed if isinstance(item, BadRecord)), unknown_fields)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from headway_pipeline.model.calls import Call, Transcript
+from headway_pipeline.model.calls import Transcript
 from headway_pipeline.model.errors import (
     CursorExpiredError,
     Failing,
@@ -24,7 +24,6 @@ from headway_pipeline.model.windows import TimeWindow
 from headway_pipeline.model.workspaces import Credentials
 from headway_pipeline.sources.contract import (
     Absence,
-    BadRecord,
     Bucket,
     CallRef,
     Connection,
@@ -156,15 +155,8 @@ class FathomSource(HttpSource):
         records, token = self._page(wanted, page_token)
         now = self.rest.now()
         parsed = [self._parser.parse(record, now) for record in records]
-        unknown: Counter[str] = Counter()
-        for record in records:
-            unknown += count_unknown_fields(record, KNOWN_FIELDS)
-        return Page(
-            calls=tuple(item for item in parsed if isinstance(item, Call)),
-            next_token=token,
-            bad_records=tuple(item for item in parsed if isinstance(item, BadRecord)),
-            unknown_fields=unknown,
-        )
+        unknown = sum((count_unknown_fields(record, KNOWN_FIELDS) for record in records), Counter[str]())
+        return Page.of(parsed, token, unknown)
 
     def hydrate(self, refs: Sequence[CallRef]) -> Iterator[Hydration | NotHydrated]:
         """The transcripts of up to ten calls: one heavy request where they were created one after the other.

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
 
-from headway_pipeline.model.calls import Call, Side, Transcript
+from headway_pipeline.model.calls import Side, Transcript
 from headway_pipeline.model.errors import (
     ConfigurationError,
     Failing,
@@ -19,7 +19,6 @@ from headway_pipeline.model.ledger import Presence
 from headway_pipeline.model.windows import TimeWindow
 from headway_pipeline.sources.contract import (
     Absence,
-    BadRecord,
     CallRef,
     Connection,
     Hydration,
@@ -118,12 +117,7 @@ class FilesSource(Source):
                 self._parser.parse(item, contents, unknown)
                 for item, contents in read_contents(shelf, ahead[:PAGE_SIZE])
             ]
-        return Page(
-            calls=tuple(call for call in parsed if isinstance(call, Call)),
-            next_token=ahead[PAGE_SIZE - 1].order if len(ahead) > PAGE_SIZE else None,
-            bad_records=tuple(bad for bad in parsed if isinstance(bad, BadRecord)),
-            unknown_fields=unknown,
-        )
+        return Page.of(parsed, ahead[PAGE_SIZE - 1].order if len(ahead) > PAGE_SIZE else None, unknown)
 
     def hydrate(self, refs: Sequence[CallRef]) -> Iterator[Hydration | NotHydrated]:
         """The words of up to a hundred calls, read from their files again.

@@ -28,7 +28,6 @@ from headway_pipeline.model.windows import TimeWindow
 from headway_pipeline.model.workspaces import Credentials
 from headway_pipeline.sources.contract import (
     Absence,
-    BadRecord,
     CallRef,
     Connection,
     CredentialField,
@@ -188,15 +187,8 @@ class GongSource(HttpSource):
         records = self._records(answer, "calls", LISTING)
         now = self.rest.now()
         parsed = [self._parser.parse(record, now) for record in records]
-        unknown: Counter[str] = Counter()
-        for record in records:
-            unknown += count_unknown_fields(record, KNOWN_FIELDS)
-        return Page(
-            calls=tuple(item for item in parsed if isinstance(item, Call)),
-            next_token=following,
-            bad_records=tuple(item for item in parsed if isinstance(item, BadRecord)),
-            unknown_fields=unknown,
-        )
+        unknown = sum((count_unknown_fields(record, KNOWN_FIELDS) for record in records), Counter[str]())
+        return Page.of(parsed, following, unknown)
 
     def hydrate(self, refs: Sequence[CallRef]) -> Iterator[Hydration | NotHydrated]:
         """The transcripts of up to 100 calls in one request; calls Gong leaves out have none yet.
