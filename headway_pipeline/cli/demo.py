@@ -3,8 +3,10 @@
 import shutil
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +18,14 @@ from headway_pipeline.model.errors import UnknownThingError
 from headway_pipeline.model.workspaces import Credentials, Workspace
 
 if TYPE_CHECKING:
-    from headway_pipeline.sandbox.server import Sandbox
-    from headway_pipeline.sandbox.world import Company
+    from headway_pipeline.sandbox.world import Company, World
     from headway_pipeline.store import Store
 
 __all__ = ["command"]
 
 SANDBOX_PORT = 8950
+#: How long whatever listens at that port may take to say what it is.
+PROBE_TIMEOUT_S = 2.0
 DAYS = 30
 SHOWN_PER_THEME = 2
 
@@ -36,7 +39,6 @@ def command(verbose: bool) -> int:
     """
     from headway_pipeline.cli.ingest import ingest_workspace
     from headway_pipeline.ingestion.analysts import OFFLINE
-    from headway_pipeline.sandbox.server import Sandbox
     from headway_pipeline.sandbox.worlds import demo_world
 
     settings = ready_settings()
@@ -46,11 +48,11 @@ def command(verbose: bool) -> int:
     today = datetime.now(tz=UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     world = demo_world(today)
     exit_code = 0
-    with Sandbox(world, port=_free_port(SANDBOX_PORT)) as sandbox:
-        say(f"a local Gong answers at {sandbox.base_url}, a local Fathom at {sandbox.fathom_url}")
+    with _addresses(world) as (gong_url, fathom_url):
+        say(f"a local Gong answers at {gong_url}, a local Fathom at {fathom_url}")
         for company in world.companies:
             with opened() as store:
-                workspace = _workspace(store, company, sandbox)
+                workspace = _workspace(store, company, gong_url, fathom_url)
             last = today.date()
             report = ingest_workspace(workspace, last - timedelta(days=DAYS), last, model=model, verbose=verbose)
             report.show("text")
@@ -66,14 +68,51 @@ def _slug(company: "Company") -> str:
     return f"demo-{company.name.lower().replace(' ', '-')}"
 
 
-def _workspace(store: "Store", company: "Company", sandbox: "Sandbox") -> Workspace:
+@contextmanager
+def _addresses(world: "World") -> Iterator[tuple[str, str]]:
+    """Of a local Gong and Fathom with the demo's calls: of a sandbox that serves them already, else of one made now.
+
+    Addresses that end with this command would leave connectors and links that lead nowhere.
+    """
+    from headway_pipeline.sandbox.fathom.api import PREFIX
+    from headway_pipeline.sandbox.server import Sandbox
+
+    if _serves_demo(SANDBOX_PORT, f"{PREFIX}/meetings", world.companies[0]):
+        standing = f"http://127.0.0.1:{SANDBOX_PORT}"
+        yield standing, standing + PREFIX
+        return
+    with Sandbox(world, port=_free_port(SANDBOX_PORT)) as sandbox:
+        yield sandbox.base_url, sandbox.fathom_url
+        if not sandbox.base_url.endswith(f":{SANDBOX_PORT}"):
+            say(
+                f"warning: something else listens at port {SANDBOX_PORT}, so links and connectors end with this "
+                f"command: stop that, then run the demo again"
+            )
+
+
+def _serves_demo(port: int, path: str, company: "Company") -> bool:
+    """Whether a sandbox with this company's calls answers at a port of this machine."""
+    from http.client import HTTPConnection, HTTPException
+
+    connection = HTTPConnection("127.0.0.1", port, timeout=PROBE_TIMEOUT_S)
+    try:
+        connection.request("GET", path, headers={"X-Api-Key": company.api_token})
+        answer = connection.getresponse()
+        return answer.status == HTTPStatus.OK and answer.headers.get("Server", "").startswith("sandbox")
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _workspace(store: "Store", company: "Company", gong_url: str, fathom_url: str) -> Workspace:
     """The company's workspace with its connectors and themes; what stands is kept."""
     from headway_pipeline.sandbox.expansion import demo_themes
 
     workspace = _ensure_workspace(store, company)
     gong_keys = Credentials({"access_key": company.access_key, "secret_key": company.secret_key})
-    _connect(store, workspace, "gong", sandbox.base_url, gong_keys)
-    _connect(store, workspace, "fathom", sandbox.fathom_url, Credentials({"api_token": company.api_token}))
+    _connect(store, workspace, "gong", gong_url, gong_keys)
+    _connect(store, workspace, "fathom", fathom_url, Credentials({"api_token": company.api_token}))
     known = {row.theme.name for row in store.themes.list(workspace.id, include_archived=True)}
     for name, description, color, icon in demo_themes()[company.name]:
         if name not in known:

@@ -6,10 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from headway_pipeline.cli import demo
 from headway_pipeline.sandbox.expansion import demo_companies
+from headway_pipeline.sandbox.server import Sandbox
+from headway_pipeline.sandbox.world import World
+from headway_pipeline.sandbox.worlds import demo_world
 from headway_pipeline.settings import current_settings
 from headway_pipeline.store.configured import open_configured_store
 from headway_pipeline_tests.cli.conftest import Headway
+from headway_pipeline_tests.databases import free_port
 from headway_pipeline_tests.worlds import TODAY
 
 
@@ -18,6 +23,8 @@ def test_the_demo_shows_two_workspaces_its_suggestions_work_and_a_second_one_cha
 ) -> None:
     # A key at hand is not spent on made-up calls.
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-not-spent")
+    # Nor is a sandbox used that somebody left running on this machine.
+    monkeypatch.setattr(demo, "SANDBOX_PORT", free_port())
     said = headway("demo")
     assert said.code == 0, said.err
     assert said.out.count("read by the offline rules") == 2
@@ -50,3 +57,20 @@ def test_the_demo_shows_two_workspaces_its_suggestions_work_and_a_second_one_cha
     again = headway("demo")
     assert again.code == 0
     assert set(re.findall(r"(\d+) new, (\d+) changed", again.out)) == {("0", "0")}
+
+
+def test_the_demo_uses_the_sandbox_that_is_left_running_so_that_its_links_open_afterwards(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It once moved the connectors to a port of its own, at which nobody answers when the demo has ended."""
+    world = demo_world(TODAY)
+    with Sandbox(world) as left_running:
+        monkeypatch.setattr(demo, "SANDBOX_PORT", int(left_running.base_url.rpartition(":")[2]))
+        with demo._addresses(world) as found:
+            assert found == (left_running.base_url, left_running.fathom_url)
+        assert capsys.readouterr().err == ""
+        # One with other calls is none of ours.
+        left_running.world = World()
+        with demo._addresses(world) as (gong_url, _):
+            assert gong_url != left_running.base_url
+        assert "warning: something else listens at port" in capsys.readouterr().err
