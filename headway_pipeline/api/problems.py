@@ -181,7 +181,8 @@ def _of_framework(error: HTTPException) -> JSONResponse:
         415: "a body here is application/json",
         421: "nobody here goes by that host name",
     }
-    return _response(kind, details.get(error.status_code, kind.title.lower()), headers=error.headers)
+    remedy = "GET /openapi.json describes every address" if error.status_code in (404, 405) else None
+    return _response(kind, details.get(error.status_code, kind.title.lower()), remedy, headers=error.headers)
 
 
 def _response(

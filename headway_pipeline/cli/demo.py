@@ -3,9 +3,10 @@
 import shutil
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+#: How long whatever listens at a port may take to say what it is.
+PROBE_TIMEOUT_S = 2.0
 DAYS = 30
 SHOWN_PER_THEME = 2
 
@@ -47,11 +50,11 @@ def command(verbose: bool) -> int:
     today = datetime.now(tz=UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     world = demo_world(today)
     exit_code = 0
-    with _sandbox(world) as sandbox:
-        say(f"a local Gong answers at {sandbox.base_url}, a local Fathom at {sandbox.fathom_url}")
+    with _addresses(world) as (gong_url, fathom_url):
+        say(f"a local Gong answers at {gong_url}, a local Fathom at {fathom_url}")
         for company in world.companies:
             with opened() as store:
-                workspace = _workspace(store, company, sandbox)
+                workspace = _workspace(store, company, gong_url, fathom_url)
             last = today.date()
             report = ingest_workspace(workspace, last - timedelta(days=DAYS), last, model=model, verbose=verbose)
             report.show("text")
@@ -59,18 +62,8 @@ def command(verbose: bool) -> int:
     for company in world.companies:
         with opened() as store:
             _show_themes(store, store.workspaces.find(_slug(company)))
-    _suggest(world.companies, urlsplit(sandbox.base_url).port)
+    _suggest(world.companies, urlsplit(gong_url).port)
     return exit_code
-
-
-def _sandbox(world: "World") -> "Sandbox":
-    """The world behind the port of the demo before, for it stands in every link; else the usual one; else any."""
-    from headway_pipeline.sandbox.server import Sandbox
-
-    for port in filter(None, (_port_before(world.companies), USUAL_PORT)):
-        with suppress(ConfigurationError):
-            return Sandbox(world, port=port)
-    return Sandbox(world)
 
 
 def _port_before(companies: "Sequence[Company]") -> int | None:
@@ -90,14 +83,59 @@ def _slug(company: "Company") -> str:
     return f"demo-{company.name.lower().replace(' ', '-')}"
 
 
-def _workspace(store: "Store", company: "Company", sandbox: "Sandbox") -> Workspace:
+@contextmanager
+def _addresses(world: "World") -> Iterator[tuple[str, str]]:
+    """Of a local Gong and Fathom with the demo's calls: of a sandbox that is left running, else of one made now.
+
+    It is looked for, and made, where the demo before had it, for its port stands in every link; else at the usual
+    port; else it is made at any.
+    """
+    from headway_pipeline.sandbox.fathom.api import PREFIX
+    from headway_pipeline.sandbox.listener import LOOPBACK
+
+    ports = [port for port in (_port_before(world.companies), USUAL_PORT) if port is not None]
+    for port in ports:
+        if _serves_demo(port, f"{PREFIX}/meetings", world.companies[0]):
+            standing = f"http://{LOOPBACK}:{port}"
+            yield standing, standing + PREFIX
+            return
+    with _sandbox(world, ports) as sandbox:
+        yield sandbox.base_url, sandbox.fathom_url
+
+
+def _sandbox(world: "World", ports: Sequence[int]) -> "Sandbox":
+    """The world behind the first of these ports that is free, else behind any."""
+    from headway_pipeline.sandbox.server import Sandbox
+
+    for port in ports:
+        with suppress(ConfigurationError):
+            return Sandbox(world, port=port)
+    return Sandbox(world)
+
+
+def _serves_demo(port: int, path: str, company: "Company") -> bool:
+    """Whether a sandbox with this company's calls answers at a port of this machine."""
+    from http.client import HTTPConnection, HTTPException
+
+    connection = HTTPConnection("127.0.0.1", port, timeout=PROBE_TIMEOUT_S)
+    try:
+        connection.request("GET", path, headers={"X-Api-Key": company.api_token})
+        answer = connection.getresponse()
+        return answer.status == HTTPStatus.OK and answer.headers.get("Server", "").startswith("sandbox")
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _workspace(store: "Store", company: "Company", gong_url: str, fathom_url: str) -> Workspace:
     """The company's workspace with its connectors and themes; what stands is kept."""
     from headway_pipeline.sandbox.expansion import demo_themes
 
     workspace = _ensure_workspace(store, company)
     gong_keys = Credentials({"access_key": company.access_key, "secret_key": company.secret_key})
-    _connect(store, workspace, "gong", sandbox.base_url, gong_keys)
-    _connect(store, workspace, "fathom", sandbox.fathom_url, Credentials({"api_token": company.api_token}))
+    _connect(store, workspace, "gong", gong_url, gong_keys)
+    _connect(store, workspace, "fathom", fathom_url, Credentials({"api_token": company.api_token}))
     known = {row.theme.name for row in store.themes.list(workspace.id, include_archived=True)}
     for name, description, color, icon in demo_themes()[company.name]:
         if name not in known:

@@ -54,5 +54,7 @@ def _words(done: "Rotation") -> str:
 
 def _what_next(done: "Rotation") -> str:
     if done.has_key_file:
-        return "the older key still stands in the key file: `headway keys rotate --drop-old` takes it out in a minute"
+        return (
+            "the older key still stands in the key file: a minute later `headway keys rotate --drop-old` takes it out"
+        )
     return "nothing needs the older keys any more: take them out of HEADWAY_SECRET_KEY and restart what runs"

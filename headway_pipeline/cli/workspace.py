@@ -132,9 +132,12 @@ def edit(
 def _edited_words(workspace: Workspace) -> str:
     """What holds from now on."""
     read = ", ".join(f"{name} {value}" for name, value in workspace.reading.to_json().items())
-    own = f"; own people write from {', '.join(sorted(workspace.vendor_domains))}" if workspace.vendor_domains else ""
-    state = "" if workspace.is_active else " is inactive: nothing is ingested; it"
-    return f"workspace {workspace.slug}{state} is read: {read or 'as the installation'}{own}"
+    words = [
+        f"workspace {workspace.slug} ({workspace.name})" + ("" if workspace.is_active else " is inactive"),
+        f"read with {read}" if read else "read as the installation says",
+        *([f"own people at {', '.join(sorted(workspace.vendor_domains))}"] if workspace.vendor_domains else []),
+    ]
+    return "; ".join(words)
 
 
 def _checked(model: str) -> str | None:

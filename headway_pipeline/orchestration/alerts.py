@@ -7,7 +7,6 @@ after a day.
 """
 
 import json
-import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -23,7 +22,6 @@ from headway_pipeline.settings import current_settings
 
 __all__ = ["Alert", "EndedRun", "Told", "build_alert_sensor", "decide_alerts"]
 
-logger = logging.getLogger(__name__)
 
 #: How long the same trouble is not told again while it lasts.
 SILENCE = timedelta(hours=24)
@@ -178,11 +176,9 @@ def build_alert_sensor() -> dg.SensorDefinition:
         alerts, memory.told = decide_alerts(_ended(context.instance, memory), memory.told, now, settings.dagster_url)
         for alert in alerts:
             context.log.error(alert.text)
-            logger.error("%s", alert.text)
         words = _send(settings.alert_url, memory, [alert.text for alert in alerts])
         if words:
             context.log.warning(words)
-            logger.warning("%s", words)
         context.update_cursor(memory.to_cursor())
         return dg.SkipReason(f"{len(alerts)} failed runs were told of" if alerts else "no run failed anew")
 

@@ -10,6 +10,7 @@ import schemathesis
 RULES = re.compile(
     r"this Idempotency-Key was used for another request"
     r"|the range from \S+ to \S+ is reversed"
+    r"|the workspace has no active connector to that source"
     r"|there are calls from \S+ to \S+ only"
     r"|\S+ is no address of \w+ \("
     r"|credentials are sent to \S+ by https only"

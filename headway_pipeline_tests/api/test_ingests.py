@@ -31,8 +31,9 @@ def today() -> date:
 
 
 def test_an_ingest_becomes_a_run_that_can_be_followed(
-    editor: TestClient, place: str, launcher: FakeLauncher, store: Store
+    editor: TestClient, place: str, launcher: FakeLauncher, store: Store, acme: Workspace
 ) -> None:
+    connector = store.connectors.add(acme.id, "gong", uses_environment=True)
     launcher.run_id = "run-1"
     launcher.known["run-1"] = RunState.QUEUED
     asked = editor.post(place, json={"days_back": 30, "connector_type": "gong", "limit": 50})
@@ -44,6 +45,12 @@ def test_an_ingest_becomes_a_run_that_can_be_followed(
     assert editor.get(asked.headers["location"]).json()["state"] == "succeeded"
     launcher.known.clear()
     assert editor.get(asked.headers["location"]).json()["state"] == "unknown"
+    store.connectors.disable(connector.id)
+    refused = editor.post(place, json={"connector_type": "gong"})
+    assert (refused.status_code, refused.json()["detail"]) == (
+        422,
+        "the workspace has no active connector to that source",
+    )
 
 
 def test_where_no_dagster_answers_the_request_waits_and_says_so(

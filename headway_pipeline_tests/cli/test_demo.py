@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from headway_pipeline.cli import demo
 from headway_pipeline.sandbox.expansion import demo_companies
 from headway_pipeline.sandbox.server import Sandbox
+from headway_pipeline.sandbox.world import World
 from headway_pipeline.sandbox.worlds import demo_world
 from headway_pipeline.settings import current_settings
 from headway_pipeline.store.configured import open_configured_store
@@ -73,3 +75,18 @@ def test_the_demo_shows_two_workspaces_its_suggestions_work_and_a_second_one_cha
     again = headway("demo")
     assert again.code == 0
     assert set(re.findall(r"(\d+) new, (\d+) changed", again.out)) == {("0", "0")}
+
+
+def test_the_demo_uses_the_sandbox_that_is_left_running_so_that_its_links_open_afterwards(
+    empty_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It once moved the connectors to a port of its own, at which nobody answers when the demo has ended."""
+    world = demo_world(TODAY)
+    with Sandbox(world) as left_running:
+        monkeypatch.setattr(demo, "USUAL_PORT", urlsplit(left_running.base_url).port)
+        with demo._addresses(world) as found:
+            assert found == (left_running.base_url, left_running.fathom_url)
+        # One with other calls is none of ours.
+        left_running.world = World()
+        with demo._addresses(world) as (gong_url, _):
+            assert gong_url != left_running.base_url

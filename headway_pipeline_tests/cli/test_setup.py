@@ -447,7 +447,7 @@ def test_a_workspace_is_renamed_deactivated_and_taken_up_again(headway: Headway,
     said = headway(
         *edit, "--name", "Acme Products", "--vendor-domain", "acme.example", "--vendor-domain", "acme.test"
     )
-    assert "own people write from acme.example, acme.test" in said.out
+    assert "own people at acme.example, acme.test" in said.out
     assert "is inactive" in headway(*edit, "--inactive").out
     assert json.loads(headway("workspace", "list", "--format", "json").out) == []
     (row,) = json.loads(headway("workspace", "list", "--all", "--format", "json").out)

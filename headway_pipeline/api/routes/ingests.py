@@ -132,6 +132,12 @@ def add_ingest(tenant: AsEditor, wired: Wired, body: NewIngest, once: Once) -> R
 
     def make() -> Made:
         requests = tenant.store.ingest_requests
+        source = body.connector_type
+        if source is not None and not tenant.store.connectors.list(tenant.workspace.id, connector_type=source):
+            # It would list nothing, and mark its days as done all the same.
+            raise InputError(
+                "the workspace has no active connector to that source", "add one, or name another source"
+            )
         with tenant.store.at_once():
             row = requests.add(
                 tenant.workspace.id,
