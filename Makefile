@@ -20,8 +20,8 @@ demo: $(VENV)/.runtime
 up: $(VENV)/.runtime
 	$(BIN)/headway up
 
-# Three files at a time on two cores, for a good part of the tests waits for daemons, browsers and clocks; in their own
-# order, so that the pages, which wait longest, come early.
+# Three files at a time on two cores, for a good part of the tests waits for daemons, browsers and clocks; in the order
+# of `headway_pipeline_tests/conftest.py`, so that what waits longest comes first.
 test: $(VENV)/.development
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 

@@ -11,6 +11,7 @@ from headway_pipeline.store import Store, open_store
 from headway_pipeline.store.configured import open_configured_store
 from headway_pipeline.store.schema import upgrade_database
 from headway_pipeline.store.sealing import CredentialSealer
+from headway_pipeline_tests.compiled import compile_once
 from headway_pipeline_tests.databases import Postgres, running_postgres
 from headway_pipeline_tests.fresh_databases import FreshDatabases
 from headway_pipeline_tests.worlds import use_home
@@ -19,8 +20,17 @@ from headway_pipeline_tests.worlds import use_home
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.load_profile("ci")
 
+compile_once()
+
 #: A key of no use outside these tests.
 TEST_KEY = "dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk="
+#: Folders whose tests mostly wait for processes of Dagster: begun first, they wait beside everything else.
+WAITING = ("stack", "browser")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let no worker be left alone with what takes longest."""
+    items.sort(key=lambda item: item.path.parent.name not in WAITING)
 
 
 @pytest.fixture(scope="session")

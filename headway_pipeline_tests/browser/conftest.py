@@ -83,7 +83,7 @@ class Stack:
             newest, status = self.newest_backfill()
             if newest != before and status.startswith(("COMPLETED", "FAILED", "CANCELED")):
                 return status
-            time.sleep(1)
+            time.sleep(0.25)
         raise AssertionError(f"the backfill did not end within {timeout_s} s: {self.newest_backfill()}")
 
 
@@ -139,13 +139,12 @@ def _free_port() -> int:
 
 
 def _start(home: Path, port: int, read_only_port: int) -> "subprocess.Popen[bytes]":
-    program = "from headway_pipeline.cli.main import run; run()"
     with (home.parent / "up.log").open("wb") as log:
         return subprocess.Popen(
             [
                 sys.executable,
-                "-c",
-                program,
+                "-P",
+                str(Path(__file__).with_name("quick_up.py")),
                 "up",
                 "--port",
                 str(port),

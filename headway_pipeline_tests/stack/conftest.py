@@ -11,5 +11,5 @@ from headway_pipeline_tests.stack.setting import running_stack
 @pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The same from the first test to the last."""
-    with running_stack(tmp_path_factory.mktemp("stack")) as running:
+    with running_stack(tmp_path_factory.mktemp("stack"), has_quick_daemon=True) as running:
         yield running

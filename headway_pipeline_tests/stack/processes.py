@@ -28,6 +28,7 @@ Found = TypeVar("Found")
 
 LOCATION = "headway_pipeline"
 REPOSITORY = {"repositoryName": "__repository__", "repositoryLocationName": LOCATION}
+QUICK_DAEMON = Path(__file__).parents[1] / "quick_daemon.py"
 #: A machine that does other things beside takes several times what an idle one does.
 PATIENCE_S = 300.0
 LOOK_EVERY_S = 0.25
@@ -67,9 +68,12 @@ class Processes:
         """What people and programs talk to."""
         self._start("webserver", "dagster-webserver", *self._target(), "-h", "127.0.0.1", "-p", str(self.port))
 
-    def start_daemon(self) -> None:
-        """What evaluates schedules and sensors, and launches runs."""
-        self._start("daemon", "dagster-daemon", "run", *self._target())
+    def start_daemon(self, *, is_quick: bool = False) -> None:
+        """What evaluates schedules and sensors, and launches runs; a quick one does not let backfills wait."""
+        if is_quick:
+            self._start("daemon", Path(sys.executable).name, "-P", str(QUICK_DAEMON), "run", *self._target())
+        else:
+            self._start("daemon", "dagster-daemon", "run", *self._target())
 
     def is_serving_code(self) -> bool:
         """Whether the code server has loaded our definitions and answers."""

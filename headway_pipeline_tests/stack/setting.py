@@ -28,10 +28,13 @@ MISSED = timedelta(hours=1)
 
 
 @contextmanager
-def running_stack(folder: Path) -> Iterator[Stack]:
+def running_stack(folder: Path, *, has_quick_daemon: bool = False) -> Iterator[Stack]:
     """One workspace with three calls of yesterday; the hourly schedule was missed once.
 
     The environment of this process is that of the installation as long as it runs.
+
+    Args:
+        has_quick_daemon: backfills wait for a second where Dagster has them wait for half a minute.
     """
     calls = [sandbox_call(number) for number in (1, 2, 3)]
     with pytest.MonkeyPatch.context() as environment, running_server() as server, Sandbox(world(*calls)) as sandbox:
@@ -57,7 +60,7 @@ def running_stack(folder: Path) -> Iterator[Stack]:
                 stack.stop_schedule(name)
             stack.start_schedule("hourly")
             set_back(stack, "hourly", MISSED)
-            processes.start_daemon()
+            processes.start_daemon(is_quick=has_quick_daemon)
             yield stack
         finally:
             processes.stop()
