@@ -24,13 +24,11 @@ compile_once()
 
 #: A key of no use outside these tests.
 TEST_KEY = "dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk="
-#: Folders whose tests mostly wait for processes of Dagster: begun first, they wait beside everything else.
-WAITING = ("stack", "browser")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let no worker be left alone with what takes longest."""
-    items.sort(key=lambda item: item.path.parent.name not in WAITING)
+    """Let no worker be left alone with the tests that wait longest, nor these meet those of the pages."""
+    items.sort(key=lambda item: item.path.parent.name != "stack")
 
 
 @pytest.fixture(scope="session")
