@@ -20,10 +20,13 @@ from headway_pipeline_tests.worlds import use_home
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.load_profile("ci")
 
-compile_once()
-
 #: A key of no use outside these tests.
 TEST_KEY = "dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk="
+
+
+def pytest_configure() -> None:
+    """In sessions of tests alone: benchmarks take their key from this module, too."""
+    compile_once()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
