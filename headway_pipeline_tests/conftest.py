@@ -20,17 +20,18 @@ from headway_pipeline_tests.worlds import use_home
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.load_profile("ci")
 
-compile_once()
-
 #: A key of no use outside these tests.
 TEST_KEY = "dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk="
-#: Folders whose tests mostly wait for processes of Dagster: begun first, they wait beside everything else.
-WAITING = ("stack", "browser")
+
+
+def pytest_configure() -> None:
+    """In sessions of tests alone: benchmarks take their key from this module, too."""
+    compile_once()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let no worker be left alone with what takes longest."""
-    items.sort(key=lambda item: item.path.parent.name not in WAITING)
+    """Let no worker be left alone with the tests that wait longest, nor these meet those of the pages."""
+    items.sort(key=lambda item: item.path.parent.name != "stack")
 
 
 @pytest.fixture(scope="session")

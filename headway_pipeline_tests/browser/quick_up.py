@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 from headway_pipeline.cli import up
 from headway_pipeline.cli.main import run
@@ -20,5 +21,5 @@ def supervise_quickly(children: Sequence[Child], environment: Mapping[str, str],
 
 
 if __name__ == "__main__":
-    up.supervise = supervise_quickly
-    run()
+    with patch.object(up, "supervise", supervise_quickly):
+        run()
