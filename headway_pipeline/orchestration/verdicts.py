@@ -115,12 +115,25 @@ def last_evaluation(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> dg.A
 
 
 def is_hidden(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> bool:
-    """Whether the pages show no result of a check, for a later run planned it and ended without one."""
+    """Whether the pages say "not evaluated" of a check that has a result.
+
+    They do where a later run planned it and ended without one, and where the asset was materialized since, by a run
+    that does not evaluate it (`AssetCheckExecutionRecord.targets_latest_materialization`).
+    """
     records = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
-    if not records or records[0].status is not AssetCheckExecutionRecordStatus.PLANNED:
+    if not records:
         return False
-    run = instance.get_run_by_id(records[0].run_id)
-    return run is None or run.is_finished
+    (last,) = records
+    if last.status is AssetCheckExecutionRecordStatus.PLANNED:
+        run = instance.get_run_by_id(last.run_id)
+        return run is None or run.is_finished
+    materialized = instance.fetch_materializations(key.asset_key, limit=1).records
+    if not materialized or materialized[0].run_id == last.run_id:
+        return False
+    target = None if last.evaluation is None else last.evaluation.target_materialization_data
+    if target is None:
+        return materialized[0].timestamp >= last.create_timestamp
+    return target.storage_id != materialized[0].storage_id
 
 
 def verdict(
