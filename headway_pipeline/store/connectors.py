@@ -59,7 +59,8 @@ class Connectors:
             same = sa.select(table.c.id).where(table.c.workspace_id == workspace_id, table.c.name == chosen)
             if connection.execute(same).first():
                 raise AlreadyExistsError(
-                    f"there is a connector {chosen!r} already", "choose another name for a second one"
+                    f"there is a connector {chosen!r} already",
+                    "choose another name for a second one, or edit that one",
                 )
             if connection.execute(sa.select(table.c.id).where(table.c.id == key)).first():
                 # A connector that was renamed keeps the id its first name gave it.

@@ -88,7 +88,7 @@ class Workspaces:
         with self._database.writing() as connection:
             if connection.execute(sa.select(workspaces.c.id).where(workspaces.c.slug == chosen)).first():
                 raise AlreadyExistsError(
-                    f"there is a workspace {chosen!r} already", "choose another --slug, or use the one that stands"
+                    f"there is a workspace {chosen!r} already", "choose another --slug, or use that one"
                 )
             connection.execute(workspaces.insert().values(**row))
         return self.find(chosen)
