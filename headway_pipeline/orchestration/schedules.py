@@ -68,21 +68,21 @@ class RangeRequest:
 
 
 def decide_ranges(
-    plan: SchedulePlan, now: datetime, start: date, active: Iterable[str], partitions: Sequence[str]
+    plan: SchedulePlan, now: datetime, start: date, connected: Iterable[str], partitions: Sequence[str]
 ) -> list[RangeRequest]:
-    """One request for each active workspace that has its partition; no day before `start`.
+    """One request for each workspace to list that has its partition; no day before `start`.
 
     Args:
         now: of the tick, aware UTC.
         start: first day of the partitions.
-        active: slugs of active workspaces.
+        connected: slugs of active workspaces that have an active connector.
         partitions: workspace keys Dagster knows; a workspace of this very minute gets its key from the sensor.
     """
     until = now.date()
     since = max(until - timedelta(days=plan.days_back), start)
     if until < start:
         return []
-    return [RangeRequest(slug, since, until) for slug in sorted(set(active) & set(partitions))]
+    return [RangeRequest(slug, since, until) for slug in sorted(set(connected) & set(partitions))]
 
 
 def build_schedules() -> list[dg.ScheduleDefinition]:
@@ -103,16 +103,17 @@ def _schedule(plan: SchedulePlan) -> dg.ScheduleDefinition:
         context: dg.ScheduleEvaluationContext, ledger: LedgerResource
     ) -> list[dg.RunRequest] | dg.SkipReason:
         with translated():
-            active = [workspace.slug for workspace in ledger.store.workspaces.list()]
+            # Without a connector there is nothing to list again.
+            connected = {standing.slug for standing in ledger.store.standings.of_connectors()}
         requests = decide_ranges(
             plan,
             context.scheduled_execution_time,
             current_settings().start_date,
-            active,
+            connected,
             context.instance.get_dynamic_partitions(WORKSPACE_PARTITIONS),
         )
         if not requests:
-            return dg.SkipReason("no active workspace has its partition yet")
+            return dg.SkipReason("no active workspace has a connector and its partition yet")
         return [_run_request(plan, context.scheduled_execution_time, request) for request in requests]
 
     return schedule

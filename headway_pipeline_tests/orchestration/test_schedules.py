@@ -50,7 +50,7 @@ def test_the_nightly_sweep_reaches_back_as_far_as_any_source_looks_for_late_call
 def stored_instance() -> Iterator[dg.DagsterInstance]:
     """An instance that a tick can load by reference."""
     with dg.instance_for_test() as made:
-        made.add_dynamic_partitions(WORKSPACE_PARTITIONS, ["acme"])
+        made.add_dynamic_partitions(WORKSPACE_PARTITIONS, ["acme", "unconnected"])
         yield made
 
 
@@ -59,6 +59,8 @@ def test_a_tick_asks_for_one_run_of_the_job_over_the_range(
     installation: Installation, stored_instance: dg.DagsterInstance, plan: SchedulePlan
 ) -> None:
     assert installation.workspace.slug == "acme"
+    # An hourly run of one that has no connector would list nothing.
+    installation.store.workspaces.add("Unconnected")
     defs = build_defs()
     # Noon: the range must not depend on the hour at which this runs.
     with dg.build_schedule_context(
