@@ -37,7 +37,7 @@ OFFLINE_WORDS = (
 #: From the run's metadata; the other numbers are the ledger's after the run.
 RUN_COUNTS = ("listed", "new", "changed", "unchanged", "requests")
 #: What ended as it should needs no note.
-NOTED_REASONS = set(ReasonCode) - ENDED_REASONS.keys()
+NOTED_REASONS = frozenset(ReasonCode) - ENDED_REASONS
 #: Checks that repeat, in the browser, what the connectors' advice and the run's own failure say here.
 CONNECTORS_CHECK = "connectors_healthy"
 SOURCE_CHECKS = frozenset({CONNECTORS_CHECK, "sources_complete"})

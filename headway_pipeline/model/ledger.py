@@ -103,14 +103,16 @@ INCOMPLETE_REASONS = frozenset(
     }
 )
 
-#: What ended as it should, and why in general: each call's own words stand with the call.
-ENDED_REASONS = {
-    ReasonCode.TOO_SHORT: "hardly anything was said",
-    ReasonCode.OFF_TOPIC: "about no theme",
-    ReasonCode.MARKED_PRIVATE: "its source keeps it private",
-    ReasonCode.GONE: "its source has it no more",
-    ReasonCode.ERASED: "somebody had it erased",
-}
+#: What ended as it should.
+ENDED_REASONS = frozenset(
+    {
+        ReasonCode.TOO_SHORT,
+        ReasonCode.OFF_TOPIC,
+        ReasonCode.MARKED_PRIVATE,
+        ReasonCode.GONE,
+        ReasonCode.ERASED,
+    }
+)
 
 #: Somebody bounded a run: what it left is for the next run somebody asks for, or that comes over its day anyway.
 LEFT_OUT_REASONS = (ReasonCode.LIMIT, ReasonCode.RUN_BUDGET)

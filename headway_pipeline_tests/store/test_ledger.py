@@ -215,8 +215,8 @@ def test_what_ended_as_it_should_is_one_line_of_the_status_however_each_call_wor
             (recorded,) = store.listings.record_page(held, at.connector.id, [call(str(number))], NOW)
             store.transcripts.record(held, recorded.message_id, transcript(words), content_hash="v1")
     assert len({row["reason"] for row in store.reading.messages(at.workspace.id)}) == 2
-    (row,) = store.reading.status(at.workspace.id)["waiting"]
-    assert (row["calls"], row["reason"]) == (2, "too_short: hardly anything was said")
+    (row,) = store.reading.status(at.workspace.id)["reasons"]
+    assert (row["calls"], row["reason"], len(row["examples"])) == (2, "too_short", 2)
 
 
 def test_only_moves_of_the_ledger_are_made(store: Store) -> None:
