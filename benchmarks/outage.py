@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from headway_pipeline.orchestration.instance import opened_instance
-from headway_pipeline.orchestration.process_names import has_name
+from headway_pipeline.orchestration.process_names import named_process
 from headway_pipeline_tests.stack.processes import Stack, wait_for
 from headway_pipeline_tests.stack.setting import running_stack
 from headway_pipeline_tests.worlds import TODAY, sandbox_call, world
@@ -45,7 +45,7 @@ def _is_named(stack: Stack, run_id: str) -> bool:
     # The pages and their API keep the name to themselves.
     with opened_instance(stack.installation.settings) as instance:
         run = instance.get_run_by_id(run_id)
-    return run is not None and has_name(run_id, run.tags)
+    return run is not None and named_process(run_id, run.tags) is not None
 
 
 def catch_up(stack: Stack, run_id: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,10 +13,9 @@ from headway_pipeline.cli.budget import budget_option
 from headway_pipeline.cli.context import (
     made_format_option,
     opened,
-    read_day,
+    read_range,
     ready_settings,
     refuse_inactive,
-    refuse_unusable_range,
     verbose_option,
 )
 from headway_pipeline.cli.output import say, show_json
@@ -69,7 +68,10 @@ def command(
     With --batch, answers come within a day: `headway up` has them landed and goes on by itself; or repeat the
     command. What was answered before, at once or in a batch, is not paid for again.
     """
-    first, last = _days(read_day(since, "--since"), read_day(until, "--until"))
+    from headway_pipeline.orchestration.launch import refuse_early_days
+
+    first, last = read_range(since, until)
+    refuse_early_days(ready_settings(), first)
     if wait and not batch:
         raise InputError("--wait is for batches", "give --batch, too, or leave it out")
     workspaces = _workspaces(workspace_ref)
@@ -88,18 +90,6 @@ def command(
     if wait:
         filled = _until_filed(workspaces, pieces, look_every, filled, **bounds)
     return _sum_up(filled, open_batches(workspaces), output_format)
-
-
-def _days(since: date | None, until: date | None) -> tuple[date, date]:
-    from headway_pipeline.orchestration.launch import refuse_early_days
-
-    today = datetime.now(tz=UTC).date()
-    last = until or today
-    # It is a required option.
-    first = since or last
-    refuse_unusable_range(first, last, today)
-    refuse_early_days(ready_settings(), first)
-    return first, last
 
 
 def _workspaces(named: str | None) -> list[Workspace]:

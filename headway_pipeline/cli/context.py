@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import wraps
 from typing import Any, TypeVar
 from uuid import UUID
@@ -22,6 +22,7 @@ __all__ = [
     "opened",
     "quiet_verbose_option",
     "read_day",
+    "read_range",
     "ready_settings",
     "record",
     "refuse_inactive",
@@ -113,6 +114,19 @@ def read_day(given: str | None, option: str) -> date | None:
     if not FIRST_YEAR <= day.year <= LAST_YEAR:
         raise InputError(f"{option} {given} is out of reach", f"name a day from {FIRST_YEAR} to {LAST_YEAR}")
     return day
+
+
+def read_range(since: str, until: str | None) -> tuple[date, date]:
+    """The days from `--since`, which must be given, to `--until`, today (UTC) where it is not; both ends included.
+
+    Raises:
+        InputError: one is no day, or no run can do them.
+    """
+    today = datetime.now(tz=UTC).date()
+    last = read_day(until, "--until") or today
+    first = read_day(since, "--since") or last
+    refuse_unusable_range(first, last, today)
+    return first, last
 
 
 def refuse_unusable_range(first: date, last: date, today: date) -> None:

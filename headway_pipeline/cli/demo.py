@@ -117,7 +117,9 @@ def _serves_demo(port: int, path: str, company: "Company") -> bool:
     """Whether a sandbox with this company's calls answers at a port of this machine."""
     from http.client import HTTPConnection, HTTPException
 
-    connection = HTTPConnection("127.0.0.1", port, timeout=PROBE_TIMEOUT_S)
+    from headway_pipeline.sandbox.listener import LOOPBACK
+
+    connection = HTTPConnection(LOOPBACK, port, timeout=PROBE_TIMEOUT_S)
     try:
         connection.request("GET", path, headers={"X-Api-Key": company.api_token})
         answer = connection.getresponse()

@@ -5,15 +5,7 @@ from dataclasses import replace
 import click
 
 from headway_pipeline.cli.context import opened
-from headway_pipeline.cli.output import show
-from headway_pipeline.cli.reading import (
-    FEATURE_COLUMNS,
-    FEATURE_CSV,
-    feature_filters,
-    feature_row,
-    listing,
-    nothing_found,
-)
+from headway_pipeline.cli.reading import FEATURE_COLUMNS, feature_filters, listing, show_features
 from headway_pipeline.model.filters import FeatureFilter
 
 __all__ = ["command"]
@@ -27,15 +19,9 @@ def command(
     workspace_ref: str, theme: tuple[str, ...], where: FeatureFilter, limit: int | None, output_format: str
 ) -> None:
     """List features filed under themes, with their quotes, newest call first."""
-    from headway_pipeline.sources.discovery import link_to
-
     with opened() as store:
         workspace = store.workspaces.find(workspace_ref)
         themes = tuple(store.themes.find(workspace.id, named).theme.id for named in theme)
         where = replace(where, theme_ids=themes)
         found = store.reading.features(workspace.id, where, limit=limit)
-    rows = [feature_row(row, link_to) for row in found]
-    remedy = f"`headway status --workspace-id {workspace.slug}` says where the calls stand"
-    show(
-        rows, FEATURE_COLUMNS, output_format, empty=nothing_found("features", where, remedy), csv_columns=FEATURE_CSV
-    )
+    show_features(found, FEATURE_COLUMNS, output_format, what="features", where=where, slug=workspace.slug)

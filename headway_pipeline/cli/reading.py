@@ -1,13 +1,13 @@
 """The reads behind `headway messages`, `features` and `inbox`: filters, rows and columns."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from typing import Any, TypeVar
 
 import click
 
 from headway_pipeline.cli.context import quiet_verbose_option, read_day, refuse_reversed, workspace_option
-from headway_pipeline.cli.output import MOST_ROWS, Column, clock, format_option
+from headway_pipeline.cli.output import MOST_ROWS, Column, clock, format_option, show
 from headway_pipeline.model.features import FeatureType, Sentiment, Urgency
 from headway_pipeline.model.filters import CallFilter, Decided, FeatureFilter
 
@@ -19,6 +19,7 @@ __all__ = [
     "feature_row",
     "listing",
     "nothing_found",
+    "show_features",
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -208,3 +209,27 @@ FEATURE_CSV = (
     Column("occurred_at", lambda row: row["message"]["occurred_at"].isoformat()),
     Column("source", lambda row: row["message"]["source"]),
 )
+
+
+def show_features(
+    found: Iterable[Any],
+    columns: Sequence[Column],
+    output_format: str,
+    *,
+    what: str,
+    where: FeatureFilter,
+    slug: str,
+) -> None:
+    """Write features of the workspace `slug` to standard output.
+
+    Args:
+        found: `headway_pipeline.store.FoundFeature`s.
+        columns: of a table.
+        what: what people call them.
+        where: the filter they were looked for with.
+    """
+    from headway_pipeline.sources.discovery import link_to
+
+    empty = nothing_found(what, where, f"`headway status --workspace-id {slug}` says where the calls stand")
+    rows = [feature_row(row, link_to) for row in found]
+    show(rows, columns, output_format, empty=empty, csv_columns=FEATURE_CSV)

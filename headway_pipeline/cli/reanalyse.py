@@ -1,6 +1,6 @@
 """`headway reanalyse`: read calls again with the model and the instructions of now; says its price first."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from uuid import uuid4
 
 import click
@@ -9,10 +9,9 @@ from headway_pipeline.cli.budget import budget_option, estimate_words, reader_na
 from headway_pipeline.cli.context import (
     made_format_option,
     opened,
-    read_day,
+    read_range,
     ready_settings,
     refuse_inactive,
-    refuse_unusable_range,
     verbose_option,
     workspace_option,
 )
@@ -48,7 +47,7 @@ def command(
     Calls that were read by the model and the instructions of now stay as they are. Features found again keep their
     ids, and what was decided about them. What was found before stands until a call is read.
     """
-    first, last = _days(read_day(since, "--since"), read_day(until, "--until"))
+    first, last = read_range(since, until)
     # No run reads earlier days; found out after the price was agreed to, that would be an error too late.
     first = max(first, ready_settings().start_date)
     with opened() as store:
@@ -82,12 +81,3 @@ def _reopen(store: Store, workspace: Workspace, days: list[date], *, is_agreed: 
     with store.leases.hold(workspace.id, f"reanalyse {uuid4()}", patience_s=LEASE_PATIENCE_S) as lease:
         reopen_calls(run, lease, calls)
     return None
-
-
-def _days(since: date | None, until: date | None) -> tuple[date, date]:
-    today = datetime.now(tz=UTC).date()
-    last = until or today
-    # It is a required option.
-    first = since or last
-    refuse_unusable_range(first, last, today)
-    return first, last

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from headway_pipeline.model.identity import content_hash
+from headway_pipeline.model.windows import day_start
 
 __all__ = ["Call", "Participant", "Segment", "Side", "TimeMark", "Transcript"]
 
@@ -165,3 +166,12 @@ class Call:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     raw: Mapping[str, Any] = field(default_factory=dict)
     content_hash: str = ""
+
+    @classmethod
+    def known_by_day(cls, source: str, external_id: str, at: datetime, *, is_private: bool = False) -> "Call":
+        """A call of which nothing may be kept but that it was, and on which day.
+
+        Args:
+            at: when it was, aware UTC.
+        """
+        return cls(source, external_id, day_start(at.date()), is_private=is_private)

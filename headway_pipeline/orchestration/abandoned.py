@@ -24,7 +24,7 @@ from headway_pipeline.orchestration.assets import CHAIN
 from headway_pipeline.orchestration.descriptions import described
 from headway_pipeline.orchestration.failures import translated
 from headway_pipeline.orchestration.jobs import BATCHES_JOB, INGEST_JOB
-from headway_pipeline.orchestration.process_names import has_name, named_process
+from headway_pipeline.orchestration.process_names import named_process
 from headway_pipeline.orchestration.resources import LedgerResource
 from headway_pipeline.store.holders import Holder, is_dead
 
@@ -33,6 +33,7 @@ __all__ = [
     "Silence",
     "build_abandoned_sensor",
     "end_abandoned_runs",
+    "end_silent_runs",
     "server_folder_prefix",
     "why_abandoned",
 ]
@@ -70,8 +71,8 @@ def why_abandoned(
         nameless_for: how long ago a run started whose process names itself; None of runs whose process need not.
     """
     try:
-        if has_name(run_id, tags):
-            holder = named_process(tags)
+        holder = named_process(run_id, tags)
+        if holder is not None:
             return f"{holder} ended before the run did" if is_gone(holder) else None
         server = json.loads(tags.get(SERVER_TAG, "{}")).get("socket")
     except (ValueError, TypeError, AttributeError, KeyError):
@@ -117,16 +118,13 @@ class Silence:
         return frozenset(owner for owner, ended in self.lapsed.items() if before.lapsed.get(owner) == ended)
 
 
-def end_abandoned_runs(
-    instance: dg.DagsterInstance, now: Callable[[], float] = time.time, silent: Collection[str] = ()
-) -> list[str]:
+def end_abandoned_runs(instance: dg.DagsterInstance, now: Callable[[], float] = time.time) -> list[str]:
     """Mark runs as failed whose process is known to be gone; returns their ids.
 
     Where retries are on, Dagster starts them again.
 
     Args:
         now: the time in seconds, as Dagster notes when a run started.
-        silent: owners of leases that are not renewed any more.
     """
     ended = []
     for record in instance.get_run_records(dg.RunsFilter(statuses=UNDER_WAY), limit=MOST_LOOKED_AT):
@@ -138,12 +136,28 @@ def end_abandoned_runs(
             _answers,
             nameless_for=None if started is None else timedelta(seconds=now() - started),
         )
-        if why is None and run.run_id in silent:
-            why = "its process gives no sign of life any more"
         if why is not None:
-            instance.report_run_failed(run, message=f"{why}: what it committed stays, the rest is done again")
+            _end(instance, run, why)
             ended.append(run.run_id)
     return ended
+
+
+def end_silent_runs(instance: dg.DagsterInstance, silent: Collection[str]) -> list[str]:
+    """Mark those runs as failed that are under way and own a lease that is not renewed any more; returns their ids.
+
+    Args:
+        silent: owners of such leases; not every one is a run.
+    """
+    if not silent:
+        return []
+    runs = instance.get_runs(dg.RunsFilter(run_ids=sorted(silent), statuses=UNDER_WAY))
+    for run in runs:
+        _end(instance, run, "its process gives no sign of life any more")
+    return [run.run_id for run in runs]
+
+
+def _end(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> None:
+    instance.report_run_failed(run, message=f"{why}: what it committed stays, the rest is done again")
 
 
 def _is_over_ledger(run: dg.DagsterRun) -> bool:
@@ -177,7 +191,7 @@ def build_abandoned_sensor() -> dg.SensorDefinition:
             lapsed = ledger.store.leases.lapsed()
         silence = Silence(time.time(), {owner: until.isoformat() for owner, until in lapsed.items()})
         before = Silence.parse(context.cursor)
-        ended += end_abandoned_runs(context.instance, silent=silence.since(before))
+        ended += end_silent_runs(context.instance, silence.since(before))
         # An earlier look that was too short ago is kept: somebody may press the button again and again.
         if silence.at - before.at >= SECOND_LOOK_S:
             context.update_cursor(silence.to_text())

@@ -22,7 +22,6 @@ from headway_pipeline.settings import current_settings
 
 __all__ = ["Alert", "EndedRun", "Told", "build_alert_sensor", "decide_alerts"]
 
-
 #: How long the same trouble is not told again while it lasts.
 SILENCE = timedelta(hours=24)
 #: How far a first tick looks back; and how long a row of a run may be committed behind one that is newer.

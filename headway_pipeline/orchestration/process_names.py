@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from headway_pipeline.store.holders import Holder, this_process
 
-__all__ = ["PROCESS_TAG", "has_name", "named_process", "process_tags"]
+__all__ = ["PROCESS_TAG", "named_process", "process_tags"]
 
 #: A run names its process. The pages show no tags with this prefix.
 PROCESS_TAG = ".dagster/headway_process"
@@ -17,19 +17,11 @@ def process_tags(run_id: str) -> dict[str, str]:
     return {PROCESS_TAG: json.dumps({"run": run_id, "process": asdict(this_process())})}
 
 
-def has_name(run_id: str, tags: Mapping[str, str]) -> bool:
-    """Whether a process named itself for this run, not for one that it repeats.
+def named_process(run_id: str, tags: Mapping[str, str]) -> Holder | None:
+    """The process that named itself for this run, not for one that it repeats; None where none did.
 
     Raises:
-        ValueError, AttributeError: the tag is none of ours.
+        ValueError, TypeError, AttributeError, KeyError: the tag is none of ours.
     """
-    return bool(json.loads(tags.get(PROCESS_TAG, "{}")).get("run") == run_id)
-
-
-def named_process(tags: Mapping[str, str]) -> Holder:
-    """The process of a run that has a name.
-
-    Raises:
-        ValueError, TypeError, KeyError: the tag is none of ours.
-    """
-    return Holder(**json.loads(tags[PROCESS_TAG])["process"])
+    named = json.loads(tags.get(PROCESS_TAG, "{}"))
+    return Holder(**named["process"]) if named.get("run") == run_id else None

@@ -13,7 +13,6 @@ from headway_pipeline.model.calls import Call, Participant
 from headway_pipeline.model.erasure import ErasureScope
 from headway_pipeline.model.identity import derived_id
 from headway_pipeline.model.ledger import MessageState, Reason, ReasonCode
-from headway_pipeline.model.windows import day_start
 from headway_pipeline.store.leases import Lease
 from headway_pipeline.store.messages import ERASED_REASON, Ledger
 from headway_pipeline.store.screening import ForgottenPerson
@@ -179,7 +178,7 @@ class ListedPage:
         if known is not None and known.id not in self._new:
             self._ledger.erase(self._connection, self._lease, known.id)
             return Recorded(call.external_id, known.id, known.day, "changed", is_erased=True)
-        nothing = Call(call.source, call.external_id, day_start(call.occurred_at.date()))
+        nothing = Call.known_by_day(call.source, call.external_id, call.occurred_at)
         result = replace(_new(self._lease.workspace_id, nothing), is_erased=True)
         self._new[result.message_id] = _new_row(self._lease.workspace_id, result.message_id, nothing) | {
             "state": MessageState.DELETED.value,
@@ -206,9 +205,8 @@ def _new_row(workspace_id: uuid.UUID, key: uuid.UUID, call: Call) -> dict[str, A
     row = {"id": key, "workspace_id": workspace_id, "source": call.source, "external_id": call.external_id}
     if not call.is_private:
         return row | _content(call) | {"state": MessageState.LISTED.value, "reason": None, "erased_at": None}
-    nothing = Call(call.source, call.external_id, day_start(call.occurred_at.date()))
     held = {"state": MessageState.PRIVATE.value, "reason": str(PRIVATE_REASON), "erased_at": None}
-    return row | _content(nothing) | held
+    return row | _content(Call.known_by_day(call.source, call.external_id, call.occurred_at)) | held
 
 
 def _content(call: Call) -> dict[str, Any]:

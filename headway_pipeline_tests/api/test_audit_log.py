@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from headway_pipeline.model.access import Role
 from headway_pipeline.store import Store
-from headway_pipeline.store.tables import METADATA
 from headway_pipeline_tests.api.neighbours import Neighbour, settled
 from headway_pipeline_tests.store.refusing import refused_entries
+from headway_pipeline_tests.store.tenants import everything
 
 WORKSPACE = "/api/v1/workspaces/{workspace_id}"
 FEATURE = f"{WORKSPACE}/features/{{feature_id}}"
@@ -61,12 +60,7 @@ def acme(store: Store) -> Neighbour:
 
 
 def rows(store: Store) -> dict[str, list[str]]:
-    with store.database.reading() as connection:
-        return {
-            name: sorted(map(str, connection.execute(sa.select(table)).all()))
-            for name, table in METADATA.tables.items()
-            if name not in ASKING
-        }
+    return {name: found for name, found in everything(store).items() if name not in ASKING}
 
 
 def test_every_route_that_changes_something_is_looked_at_here(app: FastAPI) -> None:

@@ -3,24 +3,14 @@
 import json
 
 import pytest
-import sqlalchemy as sa
 
-from headway_pipeline.store import Store
-from headway_pipeline.store.tables import METADATA
 from headway_pipeline_tests.cli.conftest import Headway
 from headway_pipeline_tests.store.refusing import refused_entries
+from headway_pipeline_tests.store.tenants import everything
 from headway_pipeline_tests.worlds import Installation
 
 OF_ACME = ("--workspace-id", "acme")
 FATHOM = ("--type", "fathom", "--credentials", "-")
-
-
-def rows(store: Store) -> dict[str, list[str]]:
-    with store.database.reading() as connection:
-        return {
-            name: sorted(map(str, connection.execute(sa.select(table)).all()))
-            for name, table in METADATA.tables.items()
-        }
 
 
 @pytest.mark.parametrize(
@@ -53,12 +43,12 @@ def test_a_change_whose_entry_is_refused_is_none(
         names["FEATURE"] = json.loads(headway("features", *OF_ACME, "--format", "json").out)[0]["id"]
     arguments = [names.get(one, one) for one in command]
 
-    before = rows(store)
+    before = everything(store)
     with refused_entries(store):
         assert headway(*arguments, stdin=stdin).code == 1
-    assert rows(store) == before
+    assert everything(store) == before
     said = headway(*arguments, stdin=stdin)
     assert said.code == 0, said.err
-    after = rows(store)
+    after = everything(store)
     assert len(after["audit_log"]) == len(before["audit_log"]) + 1
     assert {name for name in after if after[name] != before[name]} > {"audit_log"}

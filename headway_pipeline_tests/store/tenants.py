@@ -11,7 +11,7 @@ from headway_pipeline.store.isolation.rights import tenant_tables, workspace_col
 from headway_pipeline.store.tables import METADATA
 from headway_pipeline.store.tables.columns import DashedUuid, UtcDateTime
 
-__all__ = ["Rows", "everything_of", "fill_every_table", "own_words"]
+__all__ = ["Rows", "everything", "everything_of", "fill_every_table", "own_words"]
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SPOKEN = [{"index": 0, "speaker": "Rosa", "side": "customer", "start_ms": 0, "end_ms": 9, "text": "It crashes"}]
@@ -57,6 +57,15 @@ def fill_every_table(store: Store, name: str) -> Rows:
                 rows[table.name] = _row(table, name, rows)
                 connection.execute(table.insert().values(**rows[table.name]))
     return rows
+
+
+def everything(store: Store) -> dict[str, list[str]]:
+    """Every row of every table, in words and in one order, by table."""
+    with store.database.reading() as connection:
+        return {
+            name: sorted(map(str, connection.execute(sa.select(table)).all()))
+            for name, table in METADATA.tables.items()
+        }
 
 
 def everything_of(store: Store, workspace_id: uuid.UUID) -> dict[str, list[Any]]:

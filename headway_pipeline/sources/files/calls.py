@@ -10,7 +10,6 @@ from typing import Any
 from headway_pipeline.model.calls import Call, Participant, Side
 from headway_pipeline.model.errors import SourceContractError
 from headway_pipeline.model.identity import content_hash
-from headway_pipeline.model.windows import day_start
 from headway_pipeline.sources.contract import BadRecord
 from headway_pipeline.sources.files.contents import Contents
 from headway_pipeline.sources.files.filenames import named_title
@@ -72,7 +71,7 @@ class CallParser:
             problem = "it has no id of its own" if isinstance(contents, Contents) else contents.message
             return BadRecord(item.id, problem, where)
         if contents.is_private:
-            return Call(self.source, item.id, day_start(item.starts_at.date()), is_private=True)
+            return Call.known_by_day(self.source, item.id, item.starts_at, is_private=True)
         record = contents.record
         unknown += count_unknown_fields(record, KNOWN_FIELDS)
         people = tuple(self._participants(contents))

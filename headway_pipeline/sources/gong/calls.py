@@ -7,7 +7,6 @@ from typing import Any
 
 from headway_pipeline.model.calls import Call, Participant, Side
 from headway_pipeline.model.identity import content_hash
-from headway_pipeline.model.windows import day_start
 from headway_pipeline.sources.contract import BadRecord
 from headway_pipeline.sources.normalise import (
     Known,
@@ -75,8 +74,7 @@ class CallParser:
             return BadRecord(None, "metaData.id is no id", raw)
         if is_private:
             # Known before, it keeps its day; without a time it still has to be purged.
-            day = (started or now).date()
-            return Call(self.source, external_id, day_start(day), is_private=True)
+            return Call.known_by_day(self.source, external_id, started or now, is_private=True)
         if started is None:
             return BadRecord(external_id, "metaData.started is no time", raw)
         return self._public_call(external_id, started, meta, record)
